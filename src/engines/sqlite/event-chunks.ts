@@ -1,50 +1,76 @@
-import type { QueueState } from './queue-state.ts';
+import type { EventGroup, QueueState } from './queue-state.ts';
 
 /*
- * Events of one batch share a row, at most EVENTS_PER_CHUNK of them, like the nodes of a Redis stream: writing them
- * costs one insert a batch, whether someone reads them or not. An event's cursor is `<ms>-<seq>`, as in Redis.
+ * Events are written with the change they tell of, whether someone reads them or not, so they must cost little: those of
+ * one commit form a group, the newest few groups stand in the queue's own row (which the commit writes anyway), and move
+ * together to a row of table `event` when they are more than a few. An event's cursor is `<ms>-<seq>`, as in Redis.
  */
-const EVENTS_PER_CHUNK = 100;
 
-export interface Chunk {
+/** More events than this move from the queue's row to table `event`. */
+export const TAIL_LIMIT = 16;
+/** Events in one row of table `event`, as in a node of a Redis stream. */
+const EVENTS_PER_ROW = 100;
+
+export interface EventRow {
+  /** Cursor of the row's first event. */
   ms: number;
-  /** Sequence number, within the millisecond, of the first event in the chunk. */
   seq: number;
   n: number;
+  /** JSON of EventGroup[]. */
   body: string;
 }
 
-/** Cuts a batch's events into chunks and moves the queue's newest cursor on; cursors never go back, even if the clock does. */
-export function encodeEvents(queue: QueueState, events: readonly string[][], now: number): Chunk[] {
-  let seq = queue.eventSeq + 1;
-  let ms = queue.eventMs;
-  if (now > ms) {
-    ms = Math.trunc(now);
-    seq = 0;
+/** Gives a commit's events their cursors. Cursors never go back, even if the clock does. */
+export function groupEvents(queue: QueueState, events: string[][], now: number): EventGroup {
+  if (now > queue.eventMs) {
+    queue.eventMs = Math.trunc(now);
+    queue.eventSeq = -1;
   }
-  const chunks: Chunk[] = [];
-  for (let from = 0; from < events.length; from += EVENTS_PER_CHUNK) {
-    const part = events.length <= EVENTS_PER_CHUNK ? events : events.slice(from, from + EVENTS_PER_CHUNK);
-    chunks.push({ ms, seq, n: part.length, body: JSON.stringify(part) });
-    seq += part.length;
-  }
-  queue.eventMs = ms;
-  queue.eventSeq = seq - 1;
-  return chunks;
+  const group: EventGroup = [queue.eventMs, queue.eventSeq + 1, events];
+  queue.eventSeq += events.length;
+  return group;
 }
 
-/** Turns stored chunks into `[cursor, fields]`, leaving out events up to (ms, seq). */
-export function decodeEvents(
-  chunks: readonly { ms: number; seq: number; body: string }[],
+export function tailLength(tail: readonly EventGroup[]): number {
+  return tail.reduce((n, group) => n + group[2].length, 0);
+}
+
+/** Packs groups into rows. */
+export function rowsOf(groups: readonly EventGroup[]): EventRow[] {
+  const rows: EventRow[] = [];
+  let packed: EventGroup[] = [];
+  let n = 0;
+  const close = () => {
+    const first = packed[0];
+    if (first !== undefined) rows.push({ ms: first[0], seq: first[1], n, body: JSON.stringify(packed) });
+    packed = [];
+    n = 0;
+  };
+  for (const [ms, seq, events] of groups) {
+    for (let from = 0; from < events.length; ) {
+      const part = events.slice(from, from + EVENTS_PER_ROW - n);
+      packed.push([ms, seq + from, part]);
+      n += part.length;
+      from += part.length;
+      if (n === EVENTS_PER_ROW) close();
+    }
+  }
+  close();
+  return rows;
+}
+
+/** Turns groups into `[cursor, fields]`, leaving out events up to (ms, seq). */
+export function entriesAfter(
+  groups: readonly EventGroup[],
   afterMs: number,
   afterSeq: number,
 ): [id: string, fields: string[]][] {
   const entries: [string, string[]][] = [];
-  for (const chunk of chunks) {
-    const events = JSON.parse(chunk.body) as string[][];
+  for (const [ms, first, events] of groups) {
+    if (ms < afterMs) continue;
     events.forEach((fields, index) => {
-      const seq = chunk.seq + index;
-      if (chunk.ms > afterMs || seq > afterSeq) entries.push([`${chunk.ms}-${seq}`, fields]);
+      const seq = first + index;
+      if (ms > afterMs || seq > afterSeq) entries.push([`${ms}-${seq}`, fields]);
     });
   }
   return entries;

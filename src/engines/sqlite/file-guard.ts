@@ -1,7 +1,10 @@
-import { type BigIntStats, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { SpillwayError } from '../../shared/errors.ts';
 import { MarkWriter } from './mark.ts';
-import { bootId } from './time.ts';
+import { bootId, monotonicMs } from './time.ts';
+
+/** How often, at most, the file is looked at while it is written to. */
+const LOOK_EVERY_MS = 10;
 
 /**
  * Watches over the file while it is open: keeps the high-water mark, and notices when the database or its log was
@@ -14,6 +17,7 @@ export class FileGuard {
   readonly #mark: MarkWriter | undefined;
   #database: string | undefined;
   #log: string | undefined;
+  #nextLook = 0;
 
   constructor(file: string, durability: 'full' | 'normal') {
     this.#file = file;
@@ -26,6 +30,9 @@ export class FileGuard {
   /** @throws SpillwayError SPILLWAY_SQLITE_LOST_COMMITS when the file or its log is not the one we opened. */
   beforeCommit(): void {
     if (this.#mark === undefined) return;
+    const now = monotonicMs();
+    if (now < this.#nextLook) return;
+    this.#nextLook = now + LOOK_EVERY_MS;
     const log = identity(`${this.#file}-wal`);
     this.#log ??= log;
     if (this.#database === identity(this.#file) && log !== undefined && log === this.#log) return;
@@ -57,6 +64,6 @@ class LostFileError extends SpillwayError {
 }
 
 function identity(path: string): string | undefined {
-  const found: BigIntStats | undefined = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const found = statSync(path, { throwIfNoEntry: false });
   return found === undefined ? undefined : `${found.dev}:${found.ino}`;
 }

@@ -158,7 +158,7 @@ function refuseIfVanished(file: string, mark: Mark | 'damaged' | undefined): voi
 /** Compares the database's count of commits with the mark outside it. */
 function checkMark(db: DatabaseSync, file: string, mark: Mark | 'damaged' | undefined): number {
   if (mark === undefined || mark === 'damaged') return 0;
-  const found = Number(db.prepare('SELECT commits FROM file').get()?.commits);
+  const found = Number(db.prepare('SELECT commits FROM queue WHERE num = 0').get()?.commits);
   const missing = mark.commits - found;
   if (missing <= 0) return 0;
   // Without fsyncs, a power loss may take the last commits: that is the bargain of `normal`, reported but not a damage.

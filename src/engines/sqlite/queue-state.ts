@@ -40,9 +40,15 @@ export interface QueueState {
   dirty: boolean;
   /** Events of the running batch, flat arrays of strings as in Redis' stream. */
   events: string[][];
+  /** The newest events written, kept in the queue's row; `tailJson` is how they stand there. */
+  tail: EventGroup[];
+  tailJson: string;
   /** Metrics of the running batch, by kind. */
   metrics: Map<'completed' | 'failed', QueueMetric>;
 }
+
+/** Events of one commit: the millisecond they share, the number of the first within it, and their fields. */
+export type EventGroup = [ms: number, seq: number, events: string[][]];
 
 export interface QueueMetric {
   count: number;
@@ -75,6 +81,8 @@ export function newQueueState(name: string): QueueState {
     readAhead: [],
     dirty: false,
     events: [],
+    tail: [],
+    tailJson: '[]',
     metrics: new Map(),
   };
 }
@@ -96,7 +104,9 @@ export function readQueueState(name: string, row: Row): QueueState {
   state.eventMs = column(11);
   state.eventSeq = column(12);
   state.eventCount = column(13);
-  for (let code = 0; code < STATE_COUNT; code++) state.counts[code] = column(14 + code);
+  for (let code = 0; code < STATE_COUNT; code++) state.counts[code] = column(15 + code);
+  state.tailJson = String(row[15 + STATE_COUNT]);
+  state.tail = JSON.parse(state.tailJson) as EventGroup[];
   return state;
 }
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { SpillwayError } from '../../shared/errors.ts';
+import { NAMED_ROWS } from './rows.ts';
 
 /** Marks the file as ours (`Spil`), so that `file(1)` and we can tell it from any other SQLite database. */
 export const APPLICATION_ID = 0x5370696c;
@@ -45,9 +46,10 @@ export type ChildKindCode = (typeof ChildKind)[keyof typeof ChildKind];
 const V1 = `
 CREATE TABLE file (
   id INTEGER PRIMARY KEY CHECK (id = 1),
-  commits INTEGER NOT NULL,
   boot_id TEXT NOT NULL
 ) STRICT;
+
+-- Row 0 stands for the file: it counts the commits, in a page that nearly every commit writes anyway.
 
 CREATE TABLE queue (
   num INTEGER PRIMARY KEY,
@@ -64,13 +66,16 @@ CREATE TABLE queue (
   event_ms INTEGER NOT NULL DEFAULT 0,
   event_seq INTEGER NOT NULL DEFAULT 0,
   event_count INTEGER NOT NULL DEFAULT 0,
+  commits INTEGER NOT NULL DEFAULT 0,
   n_wait INTEGER NOT NULL DEFAULT 0 CHECK (n_wait >= 0),
   n_active INTEGER NOT NULL DEFAULT 0 CHECK (n_active >= 0),
   n_delayed INTEGER NOT NULL DEFAULT 0 CHECK (n_delayed >= 0),
   n_prioritized INTEGER NOT NULL DEFAULT 0 CHECK (n_prioritized >= 0),
   n_waiting_children INTEGER NOT NULL DEFAULT 0 CHECK (n_waiting_children >= 0),
   n_completed INTEGER NOT NULL DEFAULT 0 CHECK (n_completed >= 0),
-  n_failed INTEGER NOT NULL DEFAULT 0 CHECK (n_failed >= 0)
+  n_failed INTEGER NOT NULL DEFAULT 0 CHECK (n_failed >= 0),
+  -- the newest events; when there are more than a few they move to table event
+  tail TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 CREATE TABLE meta (
@@ -116,7 +121,8 @@ CREATE TABLE job (
   CHECK ((lock_token IS NULL) = (lock_until IS NULL)),
   CHECK (data IS NOT NULL OR flags & 1)
 ) STRICT;
-CREATE UNIQUE INDEX job_id ON job (queue, id);
+-- Jobs the queue's counter named are found by their row number (see rows.ts); only the others need an index.
+CREATE UNIQUE INDEX job_id ON job (queue, id) WHERE row >= ${NAMED_ROWS};
 CREATE INDEX job_state ON job (queue, state, score, id);
 
 CREATE TABLE payload (
@@ -225,7 +231,8 @@ export function migrate(db: DatabaseSync, file: string, bootId: string): void {
     for (const sql of MIGRATIONS.slice(current)) db.exec(sql);
     if (current === 0) {
       db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
-      db.prepare('INSERT INTO file (id, commits, boot_id) VALUES (1, 0, ?)').run(bootId);
+      db.prepare('INSERT INTO file (id, boot_id) VALUES (1, ?)').run(bootId);
+      db.exec("INSERT INTO queue (num, name) VALUES (0, '')");
     }
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     db.exec('COMMIT');

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { encodeEvents } from './event-chunks.ts';
+import { groupEvents, rowsOf, tailLength, TAIL_LIMIT } from './event-chunks.ts';
 import { count, newQueueState, type QueueState, queueColumns, readQueueState } from './queue-state.ts';
 import { State } from './schema.ts';
 import { FlowSql } from './sql/flows.ts';
@@ -29,6 +29,7 @@ export class Session {
   readonly #states = new Map<string, QueueState>();
   readonly #claims = new Map<string, Claim>();
   #knownVersion = -1;
+  #commits: number | undefined;
   #touched = new Set<QueueState>();
 
   constructor(db: DatabaseSync) {
@@ -59,6 +60,8 @@ export class Session {
 
   /** Forgets everything: after a rollback, or a foreign commit. */
   forget(): void {
+    this.#commits = undefined;
+    this.jobs.forget();
     this.#states.clear();
     this.#claims.clear();
     this.#touched.clear();
@@ -133,7 +136,7 @@ export class Session {
         );
         metric.dirty = false;
       }
-      this.queues.save(queue.num, queueColumns(queue));
+      this.queues.save(queue.num, queueColumns(queue), queue.tailJson);
       queue.dirty = false;
       changed.push(queue);
     }
@@ -147,9 +150,12 @@ export class Session {
     const events = queue.events;
     queue.events = [];
     const maxLength = Number(this.meta(queue).get('opts.maxLenEvents') ?? 10_000);
-    for (const chunk of encodeEvents(queue, events, this.now())) {
-      this.queues.addEvents(queue.num, chunk.ms, chunk.seq, chunk.n, chunk.body);
+    queue.tail.push(groupEvents(queue, events, this.now()));
+    if (tailLength(queue.tail) > TAIL_LIMIT) {
+      for (const row of rowsOf(queue.tail)) this.queues.addEvents(queue.num, row.ms, row.seq, row.n, row.body);
+      queue.tail = [];
     }
+    queue.tailJson = JSON.stringify(queue.tail);
     queue.eventCount += events.length;
     // Like Redis' `MAXLEN ~`: trimmed now and then, never below the limit.
     if (queue.eventCount > maxLength + Math.max(100, maxLength / 10)) this.trimEvents(queue, maxLength);
@@ -167,13 +173,30 @@ export class Session {
         dropped += Number(n);
         last = [Number(ms), Number(seq)];
       }
-      if (last === undefined) return removed;
+      if (last === undefined) break;
       this.queues.dropEvents(queue.num, ...last);
       queue.eventCount -= dropped;
       removed += dropped;
       queue.dirty = true;
-      if (oldest.length < 100) return removed;
+      if (oldest.length < 100) break;
     }
+    for (let oldest = queue.tail[0]; oldest !== undefined; oldest = queue.tail[0]) {
+      const n = oldest[2].length;
+      if (queue.eventCount - n < maxLength) break;
+      queue.tail.shift();
+      queue.tailJson = JSON.stringify(queue.tail);
+      queue.eventCount -= n;
+      removed += n;
+      queue.dirty = true;
+    }
+    return removed;
+  }
+
+  /** Counts the commit that is about to be made; returns how many the file has seen with it. */
+  countCommit(): number {
+    this.#commits = (this.#commits ?? this.queues.commits()) + 1;
+    this.queues.setCommits(this.#commits);
+    return this.#commits;
   }
 
   isPaused(queue: QueueState): boolean {

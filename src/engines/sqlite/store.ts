@@ -221,7 +221,7 @@ export class Store extends EventEmitter {
 
   #commitBatch(durable: boolean): void {
     const changed = this.session.flush();
-    const commits = this.session.queues.countCommit();
+    const commits = this.session.countCommit();
     this.#guard.beforeCommit();
     this.#commit.run();
     if (durable) this.#guard.acknowledged(commits);

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IQueueBackend, StreamReadRaw } from 'bullmq';
 import { SpillwayError } from '../../../shared/errors.ts';
-import { decodeEvents, parseCursor } from '../event-chunks.ts';
+import { entriesAfter, parseCursor } from '../event-chunks.ts';
 import { DELAY_SCALE } from '../ops/place.ts';
-import type { QueueState } from '../queue-state.ts';
+import type { EventGroup, QueueState } from '../queue-state.ts';
 import type { StoreHandle } from '../registry.ts';
 import type { Session } from '../session.ts';
 import { READ } from '../store.ts';
@@ -12,8 +12,8 @@ import type { BackendOptions } from './core.ts';
 import { ClientRecord, listClients } from './clients.ts';
 import { ReadingBackend } from './reading.ts';
 
-/** Chunks of events read at once; each holds up to 100. */
-const READ_CHUNKS = 50;
+/** Rows of events read at once; each holds up to 100. */
+const READ_ROWS = 50;
 
 interface Wait {
   /** Ends it without an answer. */
@@ -158,10 +158,10 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
     const [ms, seq] = after;
     return this.#wait(blockTimeout, (session, queue) => {
       if (queue.eventMs < ms || (queue.eventMs === ms && queue.eventSeq <= seq)) return undefined;
-      const chunks = session.queues
-        .readEvents(queue.num, ms, seq, READ_CHUNKS)
-        .map(row => ({ ms: Number(row[0]), seq: Number(row[1]), body: String(row[3]) }));
-      const entries = decodeEvents(chunks, ms, seq);
+      const rows = session.queues.readEvents(queue.num, ms, seq, READ_ROWS);
+      const groups = rows.flatMap(body => JSON.parse(body) as EventGroup[]);
+      // The newest events stand in the queue's own row; further rows come with the next read.
+      const entries = entriesAfter(rows.length < READ_ROWS ? [...groups, ...queue.tail] : groups, ms, seq);
       return entries.length === 0 ? undefined : [[this.toKey('events'), entries]];
     });
   }

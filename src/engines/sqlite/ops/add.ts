@@ -94,7 +94,7 @@ function store(
   timestamp: number,
 ): boolean {
   const inline = job.data.length <= INLINE_DATA_LIMIT;
-  const stored = session.jobs.insert(
+  const row = session.jobs.insert(
     queue.num,
     id,
     state,
@@ -111,11 +111,8 @@ function store(
     job.opts,
     inline ? job.data : null,
   );
-  if (!stored) return false;
-  if (!inline) {
-    const row = session.jobs.head(queue.num, id)?.row;
-    if (row !== undefined) session.jobs.setPayload(row, job.data);
-  }
+  if (row === undefined) return false;
+  if (!inline) session.jobs.setPayload(row, job.data);
   recount(queue, null, state);
   session.emit(queue, 'added', 'jobId', id, 'name', job.name);
   return true;

@@ -136,6 +136,8 @@ function reset(session: Session, queue: QueueState): void {
     stalledUntil: 0,
     eventCount: 0,
     events: [],
+    tail: [],
+    tailJson: '[]',
     meta: new Map(),
     metrics: new Map(),
     dirty: true,

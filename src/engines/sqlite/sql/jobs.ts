@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { countedRow, NAMED_ROWS } from '../rows.ts';
 import type { StateCode } from '../schema.ts';
 import { number, type Prepared, prepare, type Row, text, type Value } from './prepare.ts';
 
@@ -59,8 +60,13 @@ function readHead(row: Row): JobHead {
 export class JobSql {
   readonly #db: DatabaseSync;
   readonly #insert: Prepared;
-  readonly #head: Prepared;
-  readonly #full: Prepared;
+  readonly #headAt: Prepared;
+  readonly #headNamed: Prepared;
+  readonly #fullAt: Prepared;
+  readonly #fullNamed: Prepared;
+  readonly #rowNamed: Prepared;
+  readonly #lastNamed: Prepared;
+  #nextNamed: number | undefined;
   readonly #payload: Prepared;
   readonly #setPayload: Prepared;
   readonly #dropPayload: Prepared;
@@ -84,12 +90,17 @@ export class JobSql {
     this.#db = db;
     this.#insert = prepare(
       db,
-      `INSERT INTO job (queue, id, state, score, flags, name, timestamp, delay, priority, parent_key, parent,
-         scheduler_id, dedup_id, opts, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (queue, id) DO NOTHING`,
+      `INSERT INTO job (row, queue, id, state, score, flags, name, timestamp, delay, priority, parent_key, parent,
+         scheduler_id, dedup_id, opts, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO NOTHING`,
     );
-    this.#head = prepare(db, `SELECT ${HEAD} FROM job WHERE queue = ? AND id = ?`);
-    this.#full = prepare(db, `SELECT ${FULL} FROM job WHERE queue = ? AND id = ?`);
+    const named = `FROM job WHERE queue = ? AND id = ? AND row >= ${NAMED_ROWS}`;
+    this.#headAt = prepare(db, `SELECT ${HEAD} FROM job WHERE row = ?`);
+    this.#headNamed = prepare(db, `SELECT ${HEAD} ${named}`);
+    this.#fullAt = prepare(db, `SELECT ${FULL} FROM job WHERE row = ?`);
+    this.#fullNamed = prepare(db, `SELECT ${FULL} ${named}`);
+    this.#rowNamed = prepare(db, `SELECT row ${named}`);
+    this.#lastNamed = prepare(db, `SELECT max(row) FROM job WHERE row >= ${NAMED_ROWS}`);
     this.#payload = prepare(db, 'SELECT data FROM payload WHERE row = ?');
     this.#setPayload = prepare(db, 'INSERT OR REPLACE INTO payload (row, data) VALUES (?, ?)');
     this.#dropPayload = prepare(db, 'DELETE FROM payload WHERE row = ?');
@@ -131,7 +142,7 @@ export class JobSql {
     this.#unlock = prepare(db, 'UPDATE job SET lock_token = NULL, lock_until = NULL WHERE row = ?');
     this.#extend = prepare(
       db,
-      `UPDATE job SET lock_until = ?, claim_epoch = ? WHERE queue = ? AND id = ? AND lock_token = ? AND lock_until > ?`,
+      'UPDATE job SET lock_until = ?, claim_epoch = ? WHERE row = ? AND lock_token = ? AND lock_until > ?',
     );
     this.#maxScore = prepare(
       db,
@@ -144,7 +155,12 @@ export class JobSql {
     );
   }
 
-  /** Adds a job unless its id is taken; tells whether it did. */
+  /** Forgets what other processes, or a rollback, may have changed. */
+  forget(): void {
+    this.#nextNamed = undefined;
+  }
+
+  /** Adds a job unless its id is taken; returns its row, or undefined when it is. */
   insert(
     queue: number,
     id: string,
@@ -161,35 +177,42 @@ export class JobSql {
     dedupId: string | null,
     opts: string,
     data: string | null,
-  ): boolean {
-    return (
-      this.#insert.run(
-        queue,
-        id,
-        state,
-        score,
-        flags,
-        name,
-        timestamp,
-        delay,
-        priority,
-        parentKey,
-        parent,
-        schedulerId,
-        dedupId,
-        opts,
-        data,
-      ) === 1
+  ): number | undefined {
+    const counted = countedRow(queue, id);
+    this.#nextNamed ??= (number(this.#lastNamed.get()?.[0]) ?? NAMED_ROWS - 1) + 1;
+    const row = counted ?? this.#nextNamed;
+    const inserted = this.#insert.run(
+      row,
+      queue,
+      id,
+      state,
+      score,
+      flags,
+      name,
+      timestamp,
+      delay,
+      priority,
+      parentKey,
+      parent,
+      schedulerId,
+      dedupId,
+      opts,
+      data,
     );
+    if (inserted === 0) return undefined;
+    if (counted === undefined) this.#nextNamed += 1;
+    return row;
   }
 
   head(queue: number, id: string): JobHead | undefined {
-    const row = this.#head.get(queue, id);
+    const counted = countedRow(queue, id);
+    const row = counted === undefined ? this.#headNamed.get(queue, id) : this.#headAt.get(counted);
     return row && readHead(row);
   }
 
   full(queue: number, id: string): Row | undefined {
-    return this.#full.get(queue, id);
+    const counted = countedRow(queue, id);
+    return counted === undefined ? this.#fullNamed.get(queue, id) : this.#fullAt.get(counted);
   }
 
   returnValue(row: number): string | null {
@@ -268,7 +291,8 @@ export class JobSql {
   }
 
   extendLock(queue: number, id: string, token: string, until: number, epoch: number, monotonic: number): boolean {
-    return this.#extend.run(until, epoch, queue, id, token, monotonic) === 1;
+    const row = countedRow(queue, id) ?? number(this.#rowNamed.get(queue, id)?.[0]);
+    return row !== null && this.#extend.run(until, epoch, row, token, monotonic) === 1;
   }
 
   /** The highest score of delayed jobs within the bounds, or null. */

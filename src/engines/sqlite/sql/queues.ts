@@ -7,10 +7,12 @@ export class QueueSql {
   readonly #create: Prepared;
   readonly #save: Prepared;
   readonly #commits: Prepared;
+  readonly #setCommits: Prepared;
   readonly #meta: Prepared;
   readonly #setMeta: Prepared;
   readonly #dropMeta: Prepared;
   readonly #addEvents: Prepared;
+  readonly #eventRowAt: Prepared;
   readonly #readEvents: Prepared;
   readonly #oldEvents: Prepared;
   readonly #dropEvents: Prepared;
@@ -40,21 +42,25 @@ export class QueueSql {
     this.#create = prepare(db, 'INSERT INTO queue (name) VALUES (?) RETURNING num');
     this.#save = prepare(
       db,
-      `UPDATE queue SET id_counter = ?, priority_counter = ?, wait_head = ?, wait_tail = ?, active_seq = ?,
+      `UPDATE queue SET tail = ?, id_counter = ?, priority_counter = ?, wait_head = ?, wait_tail = ?, active_seq = ?,
          stalled_epoch = ?, stalled_until = ?, limiter_count = ?, limiter_until = ?, event_ms = ?, event_seq = ?,
          event_count = ?, n_wait = ?, n_active = ?, n_delayed = ?, n_prioritized = ?, n_waiting_children = ?,
          n_completed = ?, n_failed = ? WHERE num = ?`,
     );
-    this.#commits = prepare(db, 'UPDATE file SET commits = commits + 1 RETURNING commits');
+    this.#commits = prepare(db, 'SELECT commits FROM queue WHERE num = 0');
+    this.#setCommits = prepare(db, 'UPDATE queue SET commits = ? WHERE num = 0');
     this.#meta = prepare(db, 'SELECT field, value FROM meta WHERE queue = ?');
     this.#setMeta = prepare(db, 'INSERT OR REPLACE INTO meta (queue, field, value) VALUES (?, ?, ?)');
     this.#dropMeta = prepare(db, 'DELETE FROM meta WHERE queue = ? AND field = ?');
     this.#addEvents = prepare(db, 'INSERT INTO event (queue, ms, seq, n, body) VALUES (?, ?, ?, ?, ?)');
-    // A chunk holds the events seq .. seq + n - 1 of its millisecond.
+    // A row is named by its first event: the one that holds a cursor is the last that begins at it or before.
+    this.#eventRowAt = prepare(
+      db,
+      `SELECT ms, seq FROM event WHERE queue = ? AND (ms, seq) <= (?, ?) ORDER BY ms DESC, seq DESC LIMIT 1`,
+    );
     this.#readEvents = prepare(
       db,
-      `SELECT ms, seq, n, body FROM event WHERE queue = ?1 AND (ms, seq) >= (?2, 0) AND (ms > ?2 OR seq + n - 1 > ?3)
-       ORDER BY ms, seq LIMIT ?4`,
+      'SELECT body FROM event WHERE queue = ? AND (ms, seq) >= (?, ?) ORDER BY ms, seq LIMIT ?',
     );
     this.#oldEvents = prepare(db, 'SELECT ms, seq, n FROM event WHERE queue = ? ORDER BY ms, seq LIMIT ?');
     this.#dropEvents = prepare(db, 'DELETE FROM event WHERE queue = ? AND (ms, seq) <= (?, ?)');
@@ -111,13 +117,16 @@ export class QueueSql {
     return Number(this.#create.get(name)?.[0]);
   }
 
-  save(num: number, columns: readonly number[]): void {
-    this.#save.run(...columns, num);
+  save(num: number, columns: readonly number[], tail: string): void {
+    this.#save.run(tail, ...columns, num);
   }
 
-  /** Counts a commit; called once in every writing transaction. */
-  countCommit(): number {
+  /** How many commits the file has seen. */
+  commits(): number {
     return Number(this.#commits.get()?.[0]);
+  }
+  setCommits(commits: number): void {
+    this.#setCommits.run(commits);
   }
 
   meta(queue: number): Row[] {
@@ -133,9 +142,10 @@ export class QueueSql {
   addEvents(queue: number, ms: number, seq: number, n: number, body: string): void {
     this.#addEvents.run(queue, ms, seq, n, body);
   }
-  /** Chunks that hold events after (ms, seq): `[ms, seq, n, body]`. */
-  readEvents(queue: number, ms: number, seq: number, limit: number): Row[] {
-    return this.#readEvents.all(queue, ms, seq, limit);
+  /** The bodies of the rows from the one that holds (ms, seq) on. */
+  readEvents(queue: number, ms: number, seq: number, limit: number): string[] {
+    const [fromMs, fromSeq] = this.#eventRowAt.get(queue, ms, seq) ?? [ms, seq];
+    return this.#readEvents.all(queue, Number(fromMs), Number(fromSeq), limit).map(row => String(row[0]));
   }
   /** The oldest chunks: `[ms, seq, n]`. */
   oldEvents(queue: number, limit: number): Row[] {
