@@ -95,7 +95,12 @@ function compose<D extends QueueDeclarations>(
     stats: registry.stats.bind(registry),
     job: registry.job.bind(registry),
   } as unknown as Queues<D>;
-  return { engine: config.engine, ...typed, close: () => shutDown().then(() => undefined) };
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closed ??= shutDown().then(() => undefined);
+    return closed;
+  };
+  return { engine: config.engine, ...typed, close };
 }
 
 function chooseLogger(given: Logger | false | undefined): Logger {

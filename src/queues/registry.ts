@@ -20,11 +20,8 @@ import type {
   SpillwayStats,
   WorkerSettings,
 } from './types.ts';
-import { SpillwayWorker, settledWithin } from './worker.ts';
+import { closeOrCut, SpillwayWorker } from './worker.ts';
 import { checkWorkerOptions } from './worker-options.ts';
-
-/** How long one queue, flow or listener may take to close before its connection is cut. */
-const closeTimeoutMs = 2_000;
 
 interface OpenQueue {
   queue: SpillwayQueue;
@@ -222,9 +219,8 @@ export class QueueRegistry {
     const closing = each.close().catch(error => {
       this.#logger.warn({ err: error }, 'Something did not close cleanly');
     });
-    if (await settledWithin(closing, closeTimeoutMs)) return;
-    this.#logger.warn({}, `A connection did not close within ${closeTimeoutMs} ms and was cut`);
-    await settledWithin(each.disconnect(), closeTimeoutMs);
+    if (await closeOrCut(each, closing)) return;
+    this.#logger.warn({}, 'A connection did not close in time and was cut');
   }
 
   /** For objects made with options of their own; forgotten when their user closes them. */

@@ -64,7 +64,7 @@ export class SpillwayWorker<Data, Result, Name extends string> extends Worker<Da
     this.cancelAllJobs('shutdown');
     // BullMQ answers a second close() with the first one's promise, which waits for the very jobs just given up.
     this.closing = undefined;
-    await this.close(true);
+    await closeOrCut(this, this.close(true));
     return outcome;
   }
 
@@ -87,6 +87,19 @@ export class SpillwayWorker<Data, Result, Name extends string> extends Worker<Da
       left: ids.filter(id => !moved.has(id) && this.#held.has(id)),
     };
   }
+}
+
+/** How long a connection may take to say goodbye before it is cut. */
+const closeTimeoutMs = 2_000;
+
+/** Waits for an object to close, and cuts its connection when the server does not answer. Whether it closed by itself. */
+export async function closeOrCut(
+  each: { disconnect(): Promise<void> },
+  closing: Promise<void>,
+): Promise<boolean> {
+  if (await settledWithin(closing, closeTimeoutMs)) return true;
+  await settledWithin(each.disconnect(), closeTimeoutMs);
+  return false;
 }
 
 /** Waits for a promise, but no longer than this; whether it settled in time. Never rejects. */
