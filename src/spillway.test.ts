@@ -216,8 +216,10 @@ describe.each(testedEngines)('createSpillway on %s', name => {
       const queue = start().queue(fresh());
       const odd = [undefined, null, 0, '', [], {}, { toJSON: () => 'x' }, { f: () => 1, x: 1 }, new Date(0)];
       await queue.addBulk(odd.map((data, index) => ({ name: `odd-${index}`, data })));
-      await queue.add('late', {}, { delay: 0.5, priority: 2_097_151, jobId: 'a-1', attempts: 0 });
-      expect(await queue.getJobCountByTypes('wait', 'prioritized', 'delayed')).toBe(odd.length + 1);
+      await queue.add('late', {}, { delay: 3_600_000.2, priority: 2_097_151, jobId: 'a-1', attempts: 0 });
+      await queue.addBulk([{ name: 'late', data: {}, opts: { delay: 3_600_000.2 } }]);
+      expect((await queue.getDelayed()).map(job => job.delay)).toEqual([3_600_001, 3_600_001]);
+      expect(await queue.getJobCountByTypes('wait', 'prioritized', 'delayed')).toBe(odd.length + 2);
     });
   });
 

@@ -1,7 +1,7 @@
 import { type FlowJob, type FlowOpts, FlowProducer, type JobNode, type JobsOptions } from 'bullmq';
 import { SpillwayError } from '../shared/errors.ts';
 import type { Engine } from './engine.ts';
-import { checkJob, checkJobData } from './job-options.ts';
+import { checkJob, checkJobData, wholeMilliseconds } from './job-options.ts';
 import { checkQueueName } from './names.ts';
 import { parsePayload } from './payload.ts';
 import type { StandardSchema } from './standard-schema.ts';
@@ -45,7 +45,13 @@ export class SpillwayFlowProducer extends FlowProducer {
     checkJobData(place, data, options?.sizeLimit);
     const children: FlowJob[] = [];
     for (const child of node.children ?? []) children.push(await this.#check(child as FlowJob));
-    return { ...node, data, ...(node.children === undefined ? {} : { children }) } as FlowJob;
+    const opts = wholeMilliseconds(options);
+    return {
+      ...node,
+      data,
+      ...(opts === undefined ? {} : { opts }),
+      ...(node.children === undefined ? {} : { children }),
+    } as FlowJob;
   }
 
   #refuseWhenClosed(): void {

@@ -116,6 +116,19 @@ export function checkJob(place: PayloadPlace, options: JobsOptions | undefined):
 }
 
 /**
+ * Whole milliseconds, rounded up so that no job runs early: Redis takes fractions, PostgreSQL and SQLite do not.
+ */
+export function wholeMilliseconds<T extends JobsOptions | undefined>(options: T): T {
+  if (options === undefined || options === null) return options;
+  const { delay, timestamp } = options;
+  const rounded = {
+    ...(delay === undefined || Number.isInteger(delay) ? {} : { delay: Math.ceil(delay) }),
+    ...(timestamp === undefined || Number.isInteger(timestamp) ? {} : { timestamp: Math.ceil(timestamp) }),
+  };
+  return 'delay' in rounded || 'timestamp' in rounded ? { ...options, ...rounded } : options;
+}
+
+/**
  * Refuses a payload that JSON cannot carry (circular, BigInt, a function, nothing but functions) and one above `sizeLimit`.
  * Stringifying twice would cost every good job, so this full look is taken only where something went wrong or
  * `sizeLimit` asks for it; `losesEverything` is the cheap part for every job.

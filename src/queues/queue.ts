@@ -7,7 +7,7 @@ import {
 } from 'bullmq';
 import { SpillwayError } from '../shared/errors.ts';
 import type { Engine } from './engine.ts';
-import { checkJob, checkJobData, losesEverything } from './job-options.ts';
+import { checkJob, checkJobData, losesEverything, wholeMilliseconds } from './job-options.ts';
 import { type PayloadPlace, parsePayload } from './payload.ts';
 import type { StandardSchema } from './standard-schema.ts';
 import type { QueueSettings } from './types.ts';
@@ -19,7 +19,10 @@ export class SpillwayQueue extends Queue {
   readonly #schema: StandardSchema | undefined;
 
   constructor(name: string, settings: QueueSettings, engine: Engine, schema: StandardSchema | undefined) {
-    super(name, { ...engine.producer, ...settings }, engine.factory);
+    const { defaultJobOptions, ...rest } = settings;
+    const defaults =
+      defaultJobOptions === undefined ? {} : { defaultJobOptions: wholeMilliseconds(defaultJobOptions) };
+    super(name, { ...engine.producer, ...rest, ...defaults }, engine.factory);
     this.#schema = schema;
   }
 
@@ -28,7 +31,7 @@ export class SpillwayQueue extends Queue {
     const place = { queue: this.name, job: name };
     this.#refuseWhenClosed();
     const parsed = await this.#check(place, data, opts);
-    return explained(place, parsed, () => super.addJob(name, parsed, opts));
+    return explained(place, parsed, () => super.addJob(name, parsed, wholeMilliseconds(opts)));
   }
 
   override async addBulk(jobs: BulkJobs): Promise<Job[]> {
@@ -37,7 +40,8 @@ export class SpillwayQueue extends Queue {
     for (const [index, job] of jobs.entries()) {
       const place = { queue: this.name, job: job.name, index };
       const data = await this.#check(place, job.data, job.opts);
-      checked.push({ ...job, data });
+      const opts = wholeMilliseconds(job.opts);
+      checked.push({ ...job, data, ...(opts === undefined ? {} : { opts }) });
     }
     try {
       return await super.addBulk(checked);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Processor, QueueEvents } from 'bullmq';
 import type { Config } from '../config/index.ts';
+import { systemClock } from '../shared/clock.ts';
 import { SpillwayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { scrubError } from '../shared/secrets.ts';
@@ -9,6 +10,7 @@ import { SpillwayFlowProducer } from './flow.ts';
 import { checkJob } from './job-options.ts';
 import { checkQueueName } from './names.ts';
 import { SpillwayQueue } from './queue.ts';
+import { RepeatFilter } from './repeat-filter.ts';
 import type { StandardSchema } from './standard-schema.ts';
 import { readJob, readStats } from './status.ts';
 import type {
@@ -231,9 +233,14 @@ export class QueueRegistry {
 
   /** An EventEmitter without an `error` listener throws; and no listener of a user may see a password. */
   #watch(each: Closable, of: Record<string, unknown>): void {
+    const repeats = new RepeatFilter(systemClock);
     each.on('error', error => {
       scrubError(error, this.#config.secrets);
-      this.#logger.error({ ...of, err: error }, error.message);
+      // Connecting to several addresses fails with an AggregateError, whose message is empty.
+      const message = error.message || (error as NodeJS.ErrnoException).code || error.name;
+      const repeated = repeats.admit(message);
+      if (repeated === undefined) return;
+      this.#logger.error({ ...of, err: error, ...(repeated > 0 ? { repeated } : {}) }, message);
     });
   }
 
