@@ -391,8 +391,8 @@ describe.each(testedEngines)('createSpillway on %s', name => {
         await release.promise;
         return 'finished';
       });
-      const added = await queue.add('slow', {});
-      await once(worker, 'active');
+      // SQLite wakes the worker in the turn of the commit: listen before adding.
+      const [added] = await Promise.all([queue.add('slow', {}), once(worker, 'active')]);
       const closing = spillway.close();
       expect(spillway.close()).toBe(closing);
       release.resolve();

@@ -6,8 +6,8 @@ import {
   type RedisQueueBackend,
 } from 'bullmq';
 import type { Config } from '../config/index.ts';
+import { createSqliteBackend } from '../engines/sqlite/index.ts';
 import { consumerOptions, describeRedisTarget, producerOptions } from '../redis/index.ts';
-import { SpillwayError } from '../shared/errors.ts';
 
 /** BullMQ's constructor options that differ by engine and by what the object does. */
 export interface EngineConnection {
@@ -49,7 +49,7 @@ export function createEngine(config: Config): Engine {
     case 'postgres':
       return sameForAll(createPostgresBackend, postgresConnection(config.postgres), 'PostgreSQL');
     case 'sqlite':
-      throw new SpillwayError('SPILLWAY_SQLITE_OPEN', 'The SQLite engine is not part of this build yet');
+      return sameForAll(createSqliteBackend, config.sqlite, config.sqlite.file);
   }
 }
 

@@ -12,7 +12,7 @@ export interface TestEngine {
 }
 
 /** The engines the tests of the runtime run on. */
-export const testedEngines: readonly EngineName[] = ['redis'];
+export const testedEngines: readonly EngineName[] = ['redis', 'sqlite'];
 
 export async function startEngine(name: EngineName): Promise<TestEngine> {
   switch (name) {
