@@ -32,6 +32,7 @@ export type SpillwayErrorCode =
   | 'SPILLWAY_INVALID_OPTION'
   | 'SPILLWAY_INVALID_JOB'
   | 'SPILLWAY_INVALID_PAYLOAD'
+  | 'SPILLWAY_UNKNOWN_QUEUE'
   // configuration
   | 'SPILLWAY_INVALID_CONFIG'
   // lifecycle

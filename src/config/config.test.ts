@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest';
+import { isSpillwayError } from '../shared/errors.ts';
+import { type ConfigOptions, environmentNames, resolveConfig } from './index.ts';
+
+const resolve = (environment: Record<string, string> = {}, options: ConfigOptions = {}) =>
+  resolveConfig({ ...options, environment });
+
+const failure = (run: () => unknown): Error => {
+  try {
+    run();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('it did not throw');
+};
+
+describe('the engine', () => {
+  it.each<[Record<string, string>, ConfigOptions, string, string]>([
+    [{}, {}, 'sqlite', 'no Redis is configured'],
+    [{ REDIS_URL: 'redis://h' }, {}, 'redis', 'REDIS_URL is set'],
+    [{ REDIS_HOST: 'h' }, {}, 'redis', 'REDIS_HOST is set'],
+    [{ REDIS_PASSWORD: 'pw' }, {}, 'sqlite', 'no Redis is configured'],
+    [{}, { redis: 'redis://h' }, 'redis', 'the option redis is set'],
+    [
+      { REDIS_URL: 'redis://h', REDIS_ENABLED: 'false' },
+      {},
+      'sqlite',
+      'Redis is switched off by REDIS_ENABLED=false',
+    ],
+    [
+      { REDIS_URL: 'redis://h', DISABLE_QUEUES: '1' },
+      {},
+      'sqlite',
+      'Redis is switched off by DISABLE_QUEUES=true',
+    ],
+    [
+      { REDIS_URL: 'redis://h', ENABLE_QUEUES: 'no' },
+      {},
+      'sqlite',
+      'Redis is switched off by ENABLE_QUEUES=false',
+    ],
+    [{ REDIS_URL: 'redis://h', DISABLE_QUEUES: 'off' }, {}, 'redis', 'REDIS_URL is set'],
+    [{ SPILLWAY_ENGINE: 'REDIS' }, {}, 'redis', 'SPILLWAY_ENGINE is redis'],
+    [{ SPILLWAY_ENGINE: 'sqlite', REDIS_URL: 'redis://h' }, {}, 'sqlite', 'SPILLWAY_ENGINE is sqlite'],
+    [{ SPILLWAY_ENGINE: 'redis' }, { engine: 'sqlite' }, 'sqlite', 'the option engine is sqlite'],
+    [{}, { postgres: 'postgres://h/db' }, 'postgres', 'the option postgres is set'],
+    [{ POSTGRES_URL: 'postgres://h/db' }, {}, 'sqlite', 'no Redis is configured'],
+    [
+      { POSTGRES_URL: 'postgres://h/db', SPILLWAY_ENGINE: 'postgres' },
+      {},
+      'postgres',
+      'SPILLWAY_ENGINE is postgres',
+    ],
+  ])('%j with options %j: %s, because %s', (environment, options, engine, reason) => {
+    const config = resolve(environment, options);
+    expect([config.engine, config.engineReason]).toEqual([engine, reason]);
+  });
+
+  it.each<[Record<string, string>, ConfigOptions, string, string]>([
+    [
+      { REDIS_URL: 'redis://h', USE_BULLMQ: 'true', DISABLE_QUEUES: 'true' },
+      {},
+      'sqlite',
+      'contradictory-switches',
+    ],
+    [{ SPILLWAY_ENGINE: 'redis', BULLMQ_ENABLED: 'false' }, {}, 'sqlite', 'contradictory-switches'],
+    [{ USE_BULLMQ: 'true' }, {}, 'sqlite', 'switch-without-redis'],
+    [{ DISABLE_QUEUES: 'true' }, { engine: 'redis' }, 'redis', 'switch-overruled'],
+    [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, {}, 'redis', 'redis-url-and-host'],
+    [{}, { redis: { tls: { rejectUnauthorized: false } } }, 'redis', 'redis-tls-unverified'],
+  ])('%j with options %j: %s, and a warning %s', (environment, options, engine, warning) => {
+    const config = resolve(environment, options);
+    expect([config.engine, config.warnings.map(each => each.name)]).toEqual([engine, [warning]]);
+  });
+
+  it('refuses to guess between two servers, and postgres without a place', () => {
+    const both = failure(() => resolve({}, { redis: 'redis://h', postgres: 'postgres://h/db' }));
+    expect(isSpillwayError(both, 'SPILLWAY_INVALID_OPTION')).toBe(true);
+    const nowhere = failure(() => resolve({ SPILLWAY_ENGINE: 'postgres' }));
+    expect(isSpillwayError(nowhere, 'SPILLWAY_INVALID_CONFIG')).toBe(true);
+  });
+});
+
+describe('precedence', () => {
+  it('puts options before the environment, and the environment before defaults', () => {
+    expect(resolve().sqlite.file).toBe('./spillway.db');
+    expect(resolve({ SPILLWAY_FILE: '/data/a.db' }).sqlite.file).toBe('/data/a.db');
+    expect(resolve({ SPILLWAY_FILE: '/data/a.db' }, { sqlite: { file: 'b.db' } }).sqlite.file).toBe('b.db');
+  });
+
+  it('puts together an address from its parts, and fills what a URL leaves out', () => {
+    expect(
+      resolve({ REDIS_HOST: 'h', REDIS_PORT: '7000', REDIS_PASSWORD: 'pw', REDIS_DB: '2' }).redis,
+    ).toEqual({
+      host: 'h',
+      port: 7000,
+      password: 'pw',
+      db: 2,
+    });
+    const url = { REDIS_URL: 'redis://:inside@h/1', REDIS_PASSWORD: 'outside', REDIS_DB: '2' };
+    expect(resolve(url).redis).toMatchObject({ password: 'inside', db: 1 });
+    expect(resolve({ ...url, REDIS_URL: 'redis://h' }).redis).toMatchObject({ password: 'outside', db: 2 });
+  });
+
+  it('reads the rest', () => {
+    const config = resolve({
+      CONCURRENCY: '200',
+      WORKER_ID: 'worker-7',
+      DISABLE_CACHE: 'true',
+      REDIS_MAX_RETRIES: '0',
+      REDIS_RETRY_DELAY: '50',
+      REDIS_MONITORING_ENABLED: 'false',
+      REDIS_ALERT_WEBHOOK_URL: 'https://hooks.example/T0/secret',
+    });
+    expect(config).toMatchObject({
+      worker: { concurrency: 200, name: 'worker-7' },
+      cache: { enabled: false },
+      monitoring: { enabled: false, alertWebhookUrl: 'https://hooks.example/T0/secret' },
+      redisTuning: { maxRetries: 0, retryDelayMs: 50 },
+    });
+  });
+
+  it('takes an empty or blank variable as absent', () => {
+    expect(resolve({ REDIS_URL: '', CONCURRENCY: '  ' })).toMatchObject({ engine: 'sqlite', worker: {} });
+  });
+
+  it('reads the process environment only when no other is given', () => {
+    expect(environmentNames.filter(name => process.env[name])).toEqual([]);
+    expect(resolveConfig().engine).toBe('sqlite');
+  });
+});
+
+describe('bad values', () => {
+  it.each([
+    ['REDIS_PORT', '65536', 'a whole number from 1 to 65535', '"65536"'],
+    ['REDIS_PORT', '6379x', 'a whole number from 1 to 65535', '"6379x"'],
+    ['REDIS_DB', '-1', 'a whole number from 0', '"-1"'],
+    ['USE_BULLMQ', 'maybe', 'true, false, 1, 0', '"maybe"'],
+    ['CONCURRENCY', '0', 'a whole number from 1', '"0"'],
+    ['CONCURRENCY', '1e3', 'a whole number from 1', '"1e3"'],
+    ['SPILLWAY_ENGINE', 'memory', 'sqlite, redis, postgres', '"memory"'],
+    ['WORKER_ID', 'a b', 'without spaces', '"a b"'],
+    ['REDIS_HOST', 'redis://h', 'without scheme', '"redis://h"'],
+  ])('%s=%s is refused with its range', (name, value, range, received) => {
+    const error = failure(() => resolve({ [name]: value }));
+    expect(isSpillwayError(error, 'SPILLWAY_INVALID_CONFIG')).toBe(true);
+    for (const part of [name, range, received]) expect(error.message).toContain(part);
+  });
+
+  it.each([
+    ['REDIS_URL', 'redis//:hunter2@h'],
+    ['REDIS_URL', 'http://u:hunter2@h'],
+    ['REDIS_URL', 'redis://:hunter2@h/%'],
+    ['POSTGRES_URL', 'mysql://u:hunter2@h'],
+    ['REDIS_ALERT_WEBHOOK_URL', 'hunter2'],
+  ])('%s never shows what it holds: %s', (name, value) => {
+    const error = failure(() => resolve({ [name]: value }));
+    expect(error.message).toContain(name);
+    expect(JSON.stringify([error.message, error.stack, error.cause, error])).not.toContain('hunter2');
+  });
+
+  it.each<[unknown, string, string]>([
+    [{ engine: 'memory' }, 'engine', '"memory"'],
+    [{ shutdownTimeoutMs: -1 }, 'shutdownTimeoutMs', '-1'],
+    [{ sqlite: { durability: 'none' } }, 'sqlite.durability', '"none"'],
+    [{ sqlite: { path: 'x' } }, 'sqlite.path', 'no such option'],
+    [{ prefix: '' }, 'prefix', '""'],
+    [{ redis: 'http://u:hunter2@h' }, 'redis', 'not shown'],
+    [{ redis: { keyPrefix: 'x:' } }, 'redis', 'type object'],
+    [{ postgres: 'mysql://u:hunter2@h' }, 'postgres', 'not shown'],
+  ])('option %j is refused', (options, option, received) => {
+    const error = failure(() => resolve({}, options as ConfigOptions));
+    expect(isSpillwayError(error, 'SPILLWAY_INVALID_OPTION')).toBe(true);
+    expect(error.message).toContain(`Option ${option} must be`);
+    expect(error.message).toContain(received);
+    expect(error.message).not.toContain('hunter2');
+  });
+
+  it('knows every secret it was given', () => {
+    const config = resolve(
+      { REDIS_URL: 'redis://:p%40ss@h', REDIS_ALERT_WEBHOOK_URL: 'https://hooks.example/x' },
+      { postgres: 'postgres://u:pgpw@h/db', engine: 'postgres' },
+    );
+    expect(config.secrets).toEqual(['p@ss', 'https://hooks.example/x', 'pgpw']);
+  });
+});

@@ -1,0 +1,9 @@
+export { type EnvironmentName, environmentNames } from './environment.ts';
+export { configDefaults, resolveConfig } from './resolve.ts';
+export {
+  type Config,
+  type ConfigOptions,
+  type ConfigWarning,
+  type EngineName,
+  engineNames,
+} from './types.ts';

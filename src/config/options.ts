@@ -1,0 +1,87 @@
+import * as z from 'zod';
+import { parseRedisUrl, redisUrlRange } from '../redis/index.ts';
+import { SpillwayError } from '../shared/errors.ts';
+import { type ConfigOptions, engineNames } from './types.ts';
+
+const ranges: Readonly<Record<string, string>> = {
+  engine: engineNames.join(', '),
+  sqlite: 'an object { file, durability, busyTimeoutMs }',
+  'sqlite.file': 'a path of 1 to 4096 characters, or :memory:',
+  'sqlite.durability': 'full or normal',
+  'sqlite.busyTimeoutMs': 'a whole number from 100 to 600000 ms',
+  redis: `${redisUrlRange}, or ioredis options`,
+  'redis.keyPrefix': 'absent: BullMQ cannot work with it, use the option prefix',
+  postgres: 'postgres://[user:password@]host[:port]/database, a pool config or a pool',
+  prefix: '1 to 100 characters without spaces',
+  shutdownTimeoutMs: 'a whole number from 0 to 86400000 ms',
+  environment: 'an object of texts',
+};
+
+const optionsSchema = z.object({
+  engine: z.enum(engineNames).optional(),
+  sqlite: z
+    .strictObject({
+      file: z.string().min(1).max(4096).optional(),
+      durability: z.enum(['full', 'normal']).optional(),
+      busyTimeoutMs: z.number().int().min(100).max(600_000).optional(),
+    })
+    .optional(),
+  redis: z
+    .union([
+      z.string().refine(url => 'options' in parseRedisUrl(url)),
+      z.looseObject({ keyPrefix: z.undefined().optional() }),
+    ])
+    .optional(),
+  postgres: z
+    .union([
+      z.string().refine(url => URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)),
+      z.custom<object>(value => typeof value === 'object' && value !== null),
+    ])
+    .optional(),
+  prefix: z
+    .string()
+    .regex(/^\S{1,100}$/)
+    .optional(),
+  shutdownTimeoutMs: z.number().int().min(0).max(86_400_000).optional(),
+  environment: z.record(z.string(), z.string().optional()).optional(),
+});
+
+/**
+ * Checks the values of the options. Throws SPILLWAY_INVALID_OPTION naming the option, the range and what was received:
+ * the value of a number or a name, the type alone of anything that may hold a secret.
+ */
+export function checkOptions(options: ConfigOptions): void {
+  const result = optionsSchema.safeParse(options);
+  if (result.success) return;
+  const path = result.error.issues[0]?.path.map(String) ?? [];
+  const unknownKey = result.error.issues.find(issue => issue.code === 'unrecognized_keys')?.keys[0];
+  const option = [...path, ...(unknownKey === undefined ? [] : [unknownKey])].join('.') || 'options';
+  const range =
+    ranges[option] ?? (unknownKey === undefined ? ranges[path[0] ?? ''] : 'absent: there is no such option');
+  let received: unknown = options;
+  for (const step of option === 'options' ? [] : option.split('.')) {
+    received = (received as Record<string, unknown> | undefined)?.[step];
+  }
+  throw new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} must be ${range ?? 'valid'}; received ${show(option, received)}`,
+    { details: { option, range } },
+  );
+}
+
+const openlyShown = new Set([
+  'engine',
+  'sqlite.durability',
+  'sqlite.busyTimeoutMs',
+  'prefix',
+  'shutdownTimeoutMs',
+]);
+
+function show(option: string, value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  if (openlyShown.has(option) && typeof value === 'string') return JSON.stringify(value.slice(0, 100));
+  if (value === null) return 'null';
+  return typeof value === 'string'
+    ? 'a text (not shown: it may hold a secret)'
+    : `a value of type ${typeof value}`;
+}

@@ -1,0 +1,222 @@
+import type { RedisOptions } from 'ioredis';
+import { parseRedisUrl, redisTuningDefaults } from '../redis/index.ts';
+import { SpillwayError } from '../shared/errors.ts';
+import { type ParsedEnvironment, parseEnvironment } from './environment.ts';
+import { checkOptions } from './options.ts';
+import type { Config, ConfigOptions, ConfigWarning, EngineName } from './types.ts';
+
+export const configDefaults = {
+  file: './spillway.db',
+  prefix: 'bull',
+  shutdownTimeoutMs: 30_000,
+} as const;
+
+/**
+ * Puts options, environment and defaults together, in this order of precedence.
+ * Throws SPILLWAY_INVALID_OPTION or SPILLWAY_INVALID_CONFIG, never with a secret in it.
+ */
+export function resolveConfig(options: ConfigOptions = {}): Config {
+  checkOptions(options);
+  const environment = parseEnvironment(options.environment ?? process.env);
+  const warnings: ConfigWarning[] = [];
+  const redis = redisAddress(options, environment, warnings);
+  const chosen = chooseEngine(options, environment, redis.source, warnings);
+
+  const postgres = options.postgres ?? environment.POSTGRES_URL;
+  if (chosen.engine === 'postgres' && postgres === undefined) {
+    throw new SpillwayError(
+      'SPILLWAY_INVALID_CONFIG',
+      'The engine is postgres, but neither the option postgres nor POSTGRES_URL says where it is',
+      { details: { variable: 'POSTGRES_URL' } },
+    );
+  }
+  const concurrency = environment.CONCURRENCY;
+  const alertWebhookUrl = environment.REDIS_ALERT_WEBHOOK_URL;
+  return {
+    engine: chosen.engine,
+    engineReason: chosen.reason,
+    sqlite: {
+      ...definedOnly(options.sqlite ?? {}),
+      file: options.sqlite?.file ?? environment.SPILLWAY_FILE ?? configDefaults.file,
+    },
+    redis: redis.options,
+    redisTuning: {
+      maxRetries: environment.REDIS_MAX_RETRIES ?? redisTuningDefaults.maxRetries,
+      retryDelayMs: environment.REDIS_RETRY_DELAY ?? redisTuningDefaults.retryDelayMs,
+    },
+    postgres,
+    prefix: options.prefix ?? configDefaults.prefix,
+    shutdownTimeoutMs: options.shutdownTimeoutMs ?? configDefaults.shutdownTimeoutMs,
+    worker: {
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(environment.WORKER_ID === undefined ? {} : { name: environment.WORKER_ID }),
+    },
+    cache: { enabled: environment.DISABLE_CACHE !== true },
+    monitoring: {
+      enabled: environment.REDIS_MONITORING_ENABLED ?? true,
+      ...(alertWebhookUrl === undefined ? {} : { alertWebhookUrl }),
+    },
+    warnings,
+    secrets: secretsOf(redis.options, postgres, alertWebhookUrl),
+  };
+}
+
+interface RedisAddress {
+  options: RedisOptions;
+  /** The option or variable that says a Redis is there; undefined when nothing does. */
+  source: string | undefined;
+}
+
+function redisAddress(
+  options: ConfigOptions,
+  environment: ParsedEnvironment,
+  warnings: ConfigWarning[],
+): RedisAddress {
+  if (options.redis !== undefined) {
+    const given = typeof options.redis === 'string' ? fromUrl(options.redis) : { ...options.redis };
+    if (given.tls?.rejectUnauthorized === false) {
+      warnings.push({
+        name: 'redis-tls-unverified',
+        message:
+          'The Redis certificate is not verified (tls.rejectUnauthorized is false): anyone in between can read along',
+      });
+    }
+    return { options: given, source: 'the option redis is set' };
+  }
+  const password = environment.REDIS_PASSWORD;
+  if (environment.REDIS_URL !== undefined) {
+    const url = fromUrl(environment.REDIS_URL);
+    const elsewhere = environment.REDIS_HOST !== undefined && environment.REDIS_HOST !== url.host;
+    const otherPort = environment.REDIS_PORT !== undefined && environment.REDIS_PORT !== url.port;
+    if (elsewhere || otherPort) {
+      warnings.push({
+        name: 'redis-url-and-host',
+        message: `REDIS_URL and ${elsewhere ? 'REDIS_HOST' : 'REDIS_PORT'} name different places; REDIS_URL is used`,
+      });
+    }
+    return {
+      options: {
+        ...(password === undefined ? {} : { password }),
+        ...(environment.REDIS_DB === undefined ? {} : { db: environment.REDIS_DB }),
+        ...url,
+      },
+      source: 'REDIS_URL is set',
+    };
+  }
+  const source = (['REDIS_HOST', 'REDIS_PORT'] as const).find(name => environment[name] !== undefined);
+  return {
+    options: {
+      host: environment.REDIS_HOST ?? '127.0.0.1',
+      port: environment.REDIS_PORT ?? 6379,
+      ...(password === undefined ? {} : { password }),
+      ...(environment.REDIS_DB === undefined ? {} : { db: environment.REDIS_DB }),
+    },
+    source: source && `${source} is set`,
+  };
+}
+
+function fromUrl(url: string): RedisOptions {
+  const parsed = parseRedisUrl(url);
+  // Both callers have checked the URL; this keeps the promise for one that has not.
+  if ('reason' in parsed)
+    throw new SpillwayError('SPILLWAY_INVALID_CONFIG', `The Redis URL cannot be used: ${parsed.reason}`);
+  return parsed.options;
+}
+
+/** The names that switch Redis on when true and off when false. */
+const onSwitches = ['REDIS_ENABLED', 'BULLMQ_ENABLED', 'USE_BULLMQ', 'ENABLE_QUEUES'] as const;
+/** The other way round. */
+const offSwitches = ['DISABLE_QUEUES'] as const;
+
+function readSwitches(environment: ParsedEnvironment): { on: string[]; off: string[] } {
+  const on: string[] = [];
+  const off: string[] = [];
+  for (const name of onSwitches) {
+    if (environment[name] !== undefined) (environment[name] ? on : off).push(`${name}=${environment[name]}`);
+  }
+  for (const name of offSwitches) {
+    if (environment[name] !== undefined) (environment[name] ? off : on).push(`${name}=${environment[name]}`);
+  }
+  return { on, off };
+}
+
+function chooseEngine(
+  options: ConfigOptions,
+  environment: ParsedEnvironment,
+  redisSource: string | undefined,
+  warnings: ConfigWarning[],
+): { engine: EngineName; reason: string } {
+  const { on, off } = readSwitches(environment);
+  if (on.length > 0 && off.length > 0) {
+    warnings.push({
+      name: 'contradictory-switches',
+      message: `${on.join(', ')} switches Redis on and ${off.join(', ')} switches it off; the safer one wins: off`,
+    });
+  }
+  if (options.engine !== undefined) {
+    if (options.engine === 'redis' && off.length > 0) {
+      warnings.push({
+        name: 'switch-overruled',
+        message: `${off.join(', ')} switches Redis off, but the option engine is redis and wins over the environment`,
+      });
+    }
+    return { engine: options.engine, reason: `the option engine is ${options.engine}` };
+  }
+  const named = environment.SPILLWAY_ENGINE;
+  if (named !== undefined && !(named === 'redis' && off.length > 0)) {
+    return { engine: named, reason: `SPILLWAY_ENGINE is ${named}` };
+  }
+  if (named === 'redis') {
+    warnings.push({
+      name: 'contradictory-switches',
+      message: `SPILLWAY_ENGINE=redis and ${off.join(', ')} contradict each other; the safer one wins: Redis is off`,
+    });
+  }
+  if (options.redis !== undefined && options.postgres !== undefined) {
+    throw new SpillwayError(
+      'SPILLWAY_INVALID_OPTION',
+      'Options redis and postgres are both set; say with the option engine which one keeps the jobs',
+      { details: { option: 'engine', range: 'sqlite, redis, postgres' } },
+    );
+  }
+  if (redisSource !== undefined && off.length === 0) return { engine: 'redis', reason: redisSource };
+  if (options.postgres !== undefined) return { engine: 'postgres', reason: 'the option postgres is set' };
+  if (redisSource !== undefined)
+    return { engine: 'sqlite', reason: `Redis is switched off by ${off.join(', ')}` };
+  if (on.length > 0 && off.length === 0) {
+    warnings.push({
+      name: 'switch-without-redis',
+      message: `${on.join(', ')} asks for Redis, but none is configured; set REDIS_URL`,
+    });
+  }
+  return { engine: 'sqlite', reason: 'no Redis is configured' };
+}
+
+function secretsOf(
+  redis: RedisOptions,
+  postgres: Config['postgres'],
+  alertUrl: string | undefined,
+): string[] {
+  const found: unknown[] = [redis.password, redis.sentinelPassword, alertUrl];
+  if (typeof postgres === 'object') {
+    const { password, connectionString } = postgres as { password?: unknown; connectionString?: unknown };
+    found.push(password, passwordIn(connectionString));
+  } else {
+    found.push(passwordIn(postgres));
+  }
+  return [...new Set(found.filter(each => typeof each === 'string' && each !== ''))] as string[];
+}
+
+function passwordIn(url: unknown): string | undefined {
+  if (typeof url !== 'string' || !URL.canParse(url)) return undefined;
+  const { password } = new URL(url);
+  try {
+    return decodeURIComponent(password);
+  } catch {
+    return password;
+  }
+}
+
+function definedOnly<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
+}

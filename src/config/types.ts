@@ -1,0 +1,63 @@
+import type { PostgresConnectionOptions } from 'bullmq';
+import type { RedisOptions } from 'ioredis';
+import type { SqliteConnectionOptions } from '../engines/sqlite/options.ts';
+import type { RedisTuning } from '../redis/index.ts';
+
+export const engineNames = ['sqlite', 'redis', 'postgres'] as const;
+/** Where the jobs are kept. */
+export type EngineName = (typeof engineNames)[number];
+
+/** The options that choose and reach an engine. Options win over the environment, the environment over defaults. */
+export interface ConfigOptions {
+  /**
+   * Where jobs are kept. Default: `redis` when a Redis is configured (by `redis`, REDIS_URL, REDIS_HOST or REDIS_PORT)
+   * and not switched off; else `postgres` when the `postgres` option is given; else `sqlite`.
+   */
+  engine?: EngineName;
+  /** The SQLite engine's file and durability. The file defaults to SPILLWAY_FILE, then `./spillway.db`. */
+  sqlite?: Partial<SqliteConnectionOptions>;
+  /** A `redis://` or `rediss://` URL, or ioredis options (Sentinel included). Replaces every REDIS_* address variable. */
+  redis?: string | RedisOptions;
+  /** A `postgres://` URL, a node-postgres pool config (optionally with `schema`), or a pool, which stays yours to close. */
+  postgres?: PostgresConnectionOptions;
+  /** Prefix of all keys in Redis, as BullMQ's `prefix`. 1 to 100 characters. Default `bull`. */
+  prefix?: string;
+  /**
+   * How long `close()` and a signal wait for running jobs before they are given back to the queue.
+   * Milliseconds, 0 to 86400000, default 30000. 0 gives them back at once.
+   */
+  shutdownTimeoutMs?: number;
+  /** Read instead of the process's environment, for tests and for embedding. */
+  environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Something an operator should know about the configuration, though it can be worked with. */
+export interface ConfigWarning {
+  name:
+    | 'contradictory-switches'
+    | 'switch-without-redis'
+    | 'switch-overruled'
+    | 'redis-url-and-host'
+    | 'redis-tls-unverified';
+  message: string;
+}
+
+/** The configuration after options, environment and defaults are put together. */
+export interface Config {
+  engine: EngineName;
+  /** Why this engine, in words, for the log. */
+  engineReason: string;
+  sqlite: SqliteConnectionOptions;
+  redis: RedisOptions;
+  redisTuning: RedisTuning;
+  postgres: PostgresConnectionOptions | undefined;
+  prefix: string;
+  shutdownTimeoutMs: number;
+  /** Defaults for workers, from CONCURRENCY and WORKER_ID. */
+  worker: { concurrency?: number; name?: string };
+  cache: { enabled: boolean };
+  monitoring: { enabled: boolean; alertWebhookUrl?: string };
+  warnings: readonly ConfigWarning[];
+  /** Every secret that is known, to be masked wherever it may appear. */
+  secrets: readonly string[];
+}

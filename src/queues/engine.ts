@@ -1,0 +1,67 @@
+import {
+  type BackendFactory,
+  type ConnectionOptions,
+  createPostgresBackend,
+  createRedisBackend,
+  type RedisQueueBackend,
+} from 'bullmq';
+import type { Config } from '../config/index.ts';
+import { createSqliteBackend } from '../engines/sqlite/index.ts';
+import { consumerOptions, describeRedisTarget, producerOptions } from '../redis/index.ts';
+
+/** BullMQ's constructor options that differ by engine and by what the object does. */
+export interface EngineConnection {
+  connection: ConnectionOptions;
+  skipWaitingForReady?: boolean;
+  skipVersionCheck?: boolean;
+}
+
+/** How BullMQ's objects reach an engine: the only thing the rest of Spillway needs to know about it. */
+export interface Engine {
+  readonly factory: BackendFactory<RedisQueueBackend>;
+  /** For queues and flows: somebody waits for the answer. */
+  readonly producer: EngineConnection;
+  /** For workers and queue events: they wait for work as long as it takes. */
+  readonly consumer: EngineConnection;
+  /** Where the jobs are, for the log; without credentials. */
+  readonly target: string;
+}
+
+/**
+ * Maps the engine's name to its backend factory and connection. All engines are typed as BullMQ types its default, Redis:
+ * that keeps every object assignable to a plain `Queue` or `Worker`, so that code written for BullMQ and
+ * tools such as bull-board take it unchanged. This file is the only one that makes the cast.
+ */
+export function createEngine(config: Config): Engine {
+  switch (config.engine) {
+    case 'redis':
+      return {
+        factory: createRedisBackend,
+        producer: {
+          connection: producerOptions(config.redis, config.redisTuning) as ConnectionOptions,
+          // BullMQ otherwise waits without end for a first connection before it even looks at a command's timeout.
+          skipWaitingForReady: true,
+          skipVersionCheck: true,
+        },
+        consumer: { connection: consumerOptions(config.redis, config.redisTuning) as ConnectionOptions },
+        target: describeRedisTarget(config.redis),
+      };
+    case 'postgres':
+      return sameForAll(createPostgresBackend, postgresConnection(config.postgres), 'PostgreSQL');
+    case 'sqlite':
+      return sameForAll(createSqliteBackend, config.sqlite, config.sqlite.file);
+  }
+}
+
+function sameForAll<C>(factory: unknown, connection: C, target: string): Engine {
+  const options = { connection: connection as ConnectionOptions };
+  return { factory: factory as Engine['factory'], producer: options, consumer: options, target };
+}
+
+/** BullMQ's PostgreSQL backend makes its tables only when told to; an engine that needs a manual step is not embedded. */
+function postgresConnection(given: Config['postgres']): Config['postgres'] {
+  if (typeof given === 'string') return { connectionString: given, migrate: true };
+  if (given === undefined || 'connect' in given || 'migrate' in given || 'skipMigrations' in given)
+    return given;
+  return { ...given, migrate: true };
+}

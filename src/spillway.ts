@@ -1,0 +1,131 @@
+import { type Config, type ConfigOptions, type EngineName, resolveConfig } from './config/index.ts';
+import {
+  createEngine,
+  type QueueDeclarations,
+  QueueRegistry,
+  type Queues,
+  type ShutdownReport,
+} from './queues/index.ts';
+import { SpillwayError } from './shared/errors.ts';
+import { createDefaultLogger, createMaskingLogger, type Logger, silentLogger } from './shared/logger.ts';
+import { closeOnSignals } from './shared/signals.ts';
+
+export interface SpillwayOptions<D extends QueueDeclarations = readonly string[]> extends ConfigOptions {
+  /**
+   * All queues of the application: names, or a map from name to BullMQ's queue options and a `schema`. Then any other
+   * name is an error, also for the compiler. Default: any name.
+   */
+  queues?: D;
+  /** Where log lines go; a pino logger fits. Every line is masked. Default: pino on standard error. `false`: nowhere. */
+  logger?: Logger | false;
+  /**
+   * On SIGTERM and SIGINT, close and end the process: exit code 0 when every job finished, 143 or 130 when some were given
+   * back. Default true. With several Spillways in a process, each is closed before the exit.
+   */
+  handleSignals?: boolean;
+}
+
+/** Queues on one engine, with everything that was opened on it. */
+export interface Spillway<D extends QueueDeclarations = readonly string[]> extends Queues<D> {
+  /** The engine that keeps the jobs. */
+  readonly engine: EngineName;
+  /**
+   * Closes everything that was opened here: workers first, which get `shutdownTimeoutMs` to finish their jobs, then the rest.
+   * Jobs still running after that are moved back to the front of their queue. The same promise for every call; never
+   * rejects. Takes at most `shutdownTimeoutMs` plus some 10 s, also with a dead Redis.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a Spillway: BullMQ's objects on the engine that options and environment ask for. Nothing is connected
+ * before the first queue or worker is opened. One log line says which engine and why.
+ *
+ * Throws SPILLWAY_INVALID_OPTION and SPILLWAY_INVALID_CONFIG.
+ */
+export function createSpillway<const D extends QueueDeclarations = readonly string[]>(
+  options: SpillwayOptions<D> = {},
+): Spillway<D> {
+  checkOwnOptions(options);
+  const config = resolveConfig(options);
+  const logger = createMaskingLogger(chooseLogger(options.logger), config.secrets);
+  const engine = createEngine(config);
+  const registry = new QueueRegistry(config, engine, logger, options.queues);
+  for (const { name, message } of config.warnings) logger.warn({ warning: name }, message);
+  logger.info(
+    { engine: config.engine, reason: config.engineReason, target: engine.target },
+    `Jobs are kept by the ${config.engine} engine (${engine.target}): ${config.engineReason}`,
+  );
+  return compose<D>(config, logger, registry, options.handleSignals ?? true);
+}
+
+function compose<D extends QueueDeclarations>(
+  config: Config,
+  logger: Logger,
+  registry: QueueRegistry,
+  handleSignals: boolean,
+): Spillway<D> {
+  let closing: Promise<ShutdownReport> | undefined;
+  const shutDown = () => {
+    closing ??= registry.close().then(report => {
+      forgetSignals?.();
+      logger.debug(report, 'Closed');
+      return report;
+    });
+    return closing;
+  };
+  const forgetSignals = handleSignals
+    ? closeOnSignals({
+        graceMs: config.shutdownTimeoutMs,
+        hurry: () => registry.endGrace(),
+        close: async () => {
+          logger.info({}, 'Stopping: no new jobs are fetched, running ones may finish');
+          const { givenBack, left } = await shutDown();
+          return givenBack + left === 0;
+        },
+      })
+    : undefined;
+
+  // The registry speaks of names and settings; the overloads of `Queues` say the same with the types of payloads.
+  const typed = {
+    queue: registry.queue.bind(registry),
+    worker: registry.worker.bind(registry),
+    queueEvents: registry.queueEvents.bind(registry),
+    flow: registry.flow.bind(registry),
+    stats: registry.stats.bind(registry),
+    job: registry.job.bind(registry),
+  } as unknown as Queues<D>;
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closed ??= shutDown().then(() => undefined);
+    return closed;
+  };
+  return { engine: config.engine, ...typed, close };
+}
+
+function chooseLogger(given: Logger | false | undefined): Logger {
+  if (given === false) return silentLogger;
+  return given ?? createDefaultLogger();
+}
+
+const loggerMethods = ['debug', 'info', 'warn', 'error'] as const;
+
+function checkOwnOptions({ logger, handleSignals, queues }: SpillwayOptions<QueueDeclarations>): void {
+  if (logger && !loggerMethods.every(method => typeof logger[method] === 'function')) {
+    throw wrong('logger', `false or an object with the methods ${loggerMethods.join(', ')}`, typeof logger);
+  }
+  if (handleSignals !== undefined && typeof handleSignals !== 'boolean') {
+    throw wrong('handleSignals', 'true or false', typeof handleSignals);
+  }
+  if (queues !== undefined && (typeof queues !== 'object' || queues === null)) {
+    throw wrong('queues', 'a list of names or a map from name to options', typeof queues);
+  }
+}
+
+function wrong(option: string, range: string, received: string): SpillwayError {
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} must be ${range}; received a value of type ${received}`,
+    { details: { option, range, received } },
+  );
+}
