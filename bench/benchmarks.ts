@@ -1,0 +1,14 @@
+import { addBulk } from './add-bulk.ts';
+import { addConcurrent } from './add-concurrent.ts';
+import { addSequential } from './add-sequential.ts';
+import type { Benchmark } from './harness/benchmark.ts';
+import { processBenchmarks } from './process.ts';
+
+/** Every benchmark, in the order they run. */
+export const benchmarks: readonly Benchmark[] = [addSequential, addConcurrent, addBulk, ...processBenchmarks];
+
+export function benchmarkNamed(name: string): Benchmark {
+  const found = benchmarks.find(benchmark => benchmark.name === name);
+  if (found === undefined) throw new RangeError(`no benchmark is called '${name}'`);
+  return found;
+}

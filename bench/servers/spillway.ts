@@ -1,0 +1,3 @@
+export function spillwayServerAvailable(): boolean {
+  return false;
+}
