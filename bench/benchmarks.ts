@@ -3,9 +3,16 @@ import { addConcurrent } from './add-concurrent.ts';
 import { addSequential } from './add-sequential.ts';
 import type { Benchmark } from './harness/benchmark.ts';
 import { processBenchmarks } from './process.ts';
+import { webhook } from './webhook.ts';
 
 /** Every benchmark, in the order they run. */
-export const benchmarks: readonly Benchmark[] = [addSequential, addConcurrent, addBulk, ...processBenchmarks];
+export const benchmarks: readonly Benchmark[] = [
+  addSequential,
+  addConcurrent,
+  addBulk,
+  ...processBenchmarks,
+  webhook,
+];
 
 export function benchmarkNamed(name: string): Benchmark {
   const found = benchmarks.find(benchmark => benchmark.name === name);
