@@ -1,7 +1,11 @@
 import { addBulk } from './add-bulk.ts';
 import { addConcurrent } from './add-concurrent.ts';
 import { addSequential } from './add-sequential.ts';
+import { depth } from './depth.ts';
+import { eventLoop } from './event-loop.ts';
 import type { Benchmark } from './harness/benchmark.ts';
+import { idle } from './idle.ts';
+import { memory } from './memory.ts';
 import { processBenchmarks } from './process.ts';
 import { webhook } from './webhook.ts';
 
@@ -12,6 +16,10 @@ export const benchmarks: readonly Benchmark[] = [
   addBulk,
   ...processBenchmarks,
   webhook,
+  depth,
+  memory,
+  idle,
+  eventLoop,
 ];
 
 export function benchmarkNamed(name: string): Benchmark {

@@ -53,7 +53,9 @@ export const webhook = {
   },
 } satisfies Benchmark<{ requests: number; warmUp: number }>;
 
-function startServer({ server, store, name }: LiveContender) {
+function startServer({ address, name }: LiveContender) {
+  const { contender, store } = address;
+  const { server } = contender;
   if (server === undefined) throw new TypeError(`${name} has no webhook server`);
   return startChild<ServerRequest, ServerReply>(
     new URL('./servers/child.ts', import.meta.url),

@@ -31,6 +31,10 @@ describe('Ledger', () => {
     expect(ledgerOf(2, [0, 1, 2]).check('x').ok).toBe(false);
   });
 
+  it('lists what was handled', () => {
+    expect(ledgerOf(4, [3, 1, 1]).marked()).toEqual([1, 3]);
+  });
+
   it('does not wrap round after 256 repeats', () => {
     expect(ledgerOf(1, Array<number>(257).fill(0)).check('x').ok).toBe(false);
   });

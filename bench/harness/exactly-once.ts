@@ -24,6 +24,13 @@ export class Ledger {
     else if (times < 255) this.#times[seq] = times + 1;
   }
 
+  /** The `seq` of every job handled at least once, ascending. */
+  marked(): number[] {
+    const seqs: number[] = [];
+    for (const [seq, times] of this.#times.entries()) if (times > 0) seqs.push(seq);
+    return seqs;
+  }
+
   /** Holds when every job was handled exactly once; with `'at most'`, jobs not handled yet are no fault. */
   check(name: string, mode: 'exactly' | 'at most' = 'exactly'): Check {
     let never = 0;

@@ -9,9 +9,8 @@ import type { StoreAddress } from './store.ts';
 /** A contender inside the process that measures it: its store is up and empty. */
 export interface LiveContender {
   readonly name: string;
-  readonly server: Contender['server'];
   /** To hand to a further process. */
-  readonly store: StoreAddress;
+  readonly address: ContenderAddress;
   readonly seed: number;
   /** The data of job `seq`, 300 bytes. */
   data(seq: number): JobData;
@@ -33,14 +32,14 @@ export interface OpenContender {
   close(): Promise<Check>;
 }
 
-export async function openContender({ contender, store, seed }: ContenderAddress): Promise<OpenContender> {
+export async function openContender(address: ContenderAddress): Promise<OpenContender> {
+  const { contender, store, seed } = address;
   const engine = await openEngine(store);
   const queues: BenchQueue[] = [];
   const errors: Error[] = [];
   const live: LiveContender = {
     name: contender.name,
-    server: contender.server,
-    store,
+    address: { contender, store, seed },
     seed,
     data: jobDataSource(seed),
     async queue(name) {

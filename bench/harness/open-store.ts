@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Contender } from './contenders.ts';
@@ -10,6 +11,12 @@ export interface OpenStore {
   close(): Promise<void>;
 }
 
+// Whatever way the command ends, no files of ours stay behind. Registered after the one that ends the servers.
+const folders = new Set<string>();
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** An empty store in a folder of its own below `directory`. */
 export async function openStore(
   contender: Contender,
@@ -17,7 +24,11 @@ export async function openStore(
   redisBinary: string,
 ): Promise<OpenStore> {
   const folder = await mkdtemp(join(directory, 'run-'));
-  const remove = () => rm(folder, { recursive: true, force: true });
+  folders.add(folder);
+  const remove = async () => {
+    await rm(folder, { recursive: true, force: true });
+    folders.delete(folder);
+  };
   switch (contender.store) {
     case 'redis': {
       const server = await startRedisServer(redisBinary, folder);

@@ -2,6 +2,7 @@ import type { Benchmark, Outcome } from './benchmark.ts';
 import type { RunRequest } from './child.ts';
 import { askChild } from './child-process.ts';
 import type { Contender } from './contenders.ts';
+import type { OpenStore } from './open-store.ts';
 import { openStore } from './open-store.ts';
 import type { RunOptions } from './run-options.ts';
 import { roundOrder } from './schedule.ts';
@@ -40,8 +41,9 @@ async function runOnce(
   options: RunOptions,
 ): Promise<Run> {
   const facts = { contender: contender.name, round, seed: options.seed + round };
-  const store = await openStore(contender, options.directory, options.redisServer);
+  let store: OpenStore | undefined;
   try {
+    store = await openStore(contender, options.directory, options.redisServer);
     const request: RunRequest = {
       benchmark: benchmark.name,
       scale: options.scale,
@@ -54,6 +56,6 @@ async function runOnce(
   } catch (error) {
     return { ...facts, ok: false, error: error instanceof Error ? error.message : String(error) };
   } finally {
-    await store.close();
+    await store?.close();
   }
 }
