@@ -14,6 +14,6 @@ export const addBulk = {
     await addInBulk(contender, await contender.queue('warm-up'), { count: scale.warmUp });
     const queue = await contender.queue('measured');
     const { seconds, result: ids } = await timed(() => addInBulk(contender, queue, { count: scale.jobs }));
-    return { figures: { add: scale.jobs / seconds }, checks: await holdsExactly(queue, 'waiting', ids) };
+    return { figures: { add: scale.jobs / seconds }, checks: await holdsExactly(queue, ['waiting'], ids) };
   },
 } satisfies Benchmark<{ jobs: number; warmUp: number }>;

@@ -25,6 +25,6 @@ export const addConcurrent = {
     const { seconds, result: ids } = await timed(() =>
       addConcurrently(contender, queue, { count: scale.jobs }, adders),
     );
-    return { figures: { add: scale.jobs / seconds }, checks: await holdsExactly(queue, 'waiting', ids) };
+    return { figures: { add: scale.jobs / seconds }, checks: await holdsExactly(queue, ['waiting'], ids) };
   },
 } satisfies Benchmark<{ jobs: number; warmUp: number }>;

@@ -26,6 +26,6 @@ export const addSequential = {
     const { seconds, result: ids } = await timed(() =>
       addSequentially(contender, queue, { count: scale.jobs }),
     );
-    return { figures: { add: scale.jobs / seconds }, checks: await holdsExactly(queue, 'waiting', ids) };
+    return { figures: { add: scale.jobs / seconds }, checks: await holdsExactly(queue, ['waiting'], ids) };
   },
 } satisfies Benchmark<{ jobs: number; warmUp: number }>;

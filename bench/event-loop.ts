@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Benchmark, Metric, Target } from './harness/benchmark.ts';
+import { total } from './harness/check-queue.ts';
 import { engineContenders, spillwayFull, spillwayNormal } from './harness/contenders.ts';
 import type { BenchQueue } from './harness/engines.ts';
 import type { Check } from './harness/exactly-once.ts';
@@ -91,7 +92,5 @@ async function filled(
 }
 
 async function isEmpty(name: string, queue: BenchQueue): Promise<Check> {
-  const counts = await queue.getJobCounts();
-  const left = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  return sameCount(name, 0, left);
+  return sameCount(name, 0, total(await queue.getJobCounts()));
 }

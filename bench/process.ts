@@ -54,6 +54,6 @@ async function processAll(
   const worker = await openNoOpWorker(contender, name, ledger, { concurrency });
   const { seconds } = await timed(() => runUntilCompleted(worker, jobs));
   await worker.close();
-  const checks = [ledger.check('handled exactly once'), ...(await holdsExactly(queue, 'completed', ids))];
+  const checks = [ledger.check('handled exactly once'), ...(await holdsExactly(queue, ['completed'], ids))];
   return { seconds, checks };
 }

@@ -6,11 +6,11 @@ import { sameCount } from './harness/exactly-once.ts';
 import type { LiveContender } from './harness/live-contender.ts';
 import type { LoadReply, LoadRequest } from './load/child.ts';
 import type { ServerReply, ServerRequest } from './servers/child.ts';
+import { webhookQueue } from './servers/webhook-server.ts';
 
 const connections = 64;
 const deadlineMs = 10 * 60_000;
 const secret = 'a secret shared with the sender';
-const queueName = 'webhooks';
 
 export const webhook = {
   name: 'webhook',
@@ -42,12 +42,13 @@ export const webhook = {
     // The queue is read with the server gone: what it acknowledged must not depend on its memory.
     await server.stop();
     const { requestsPerSecond, p50, p99, max, accepted, refused } = load;
+    const ids = accepted.map(delivery => `${server.reply.jobIdPrefix}${delivery}`);
     const statuses = [...new Set(refused)].join(', ') || 'none';
     return {
       figures: { requests: requestsPerSecond, p50, p99, max },
       checks: [
         sameCount(`accepted (other statuses: ${statuses})`, scale.warmUp + scale.requests, accepted.length),
-        ...(await holdsExactly(await contender.queue(queueName), 'waiting', accepted)),
+        ...(await holdsExactly(await contender.queue(webhookQueue), ['waiting', 'prioritized'], ids)),
       ],
     };
   },
@@ -59,7 +60,7 @@ function startServer({ address, name }: LiveContender) {
   if (server === undefined) throw new TypeError(`${name} has no webhook server`);
   return startChild<ServerRequest, ServerReply>(
     new URL('./servers/child.ts', import.meta.url),
-    { server, store, secret, queueName },
+    { server, store, secret },
     deadlineMs,
   );
 }

@@ -3,13 +3,14 @@ import type { AddressInfo } from 'node:net';
 import { Queue } from 'bullmq';
 import express from 'express';
 import type { WebhookServer, WebhookServerOptions } from '../servers/webhook-server.ts';
+import { webhookQueue } from '../servers/webhook-server.ts';
 import { signatureMatches } from './github-signature.ts';
 import { redisPort } from './redis-port.ts';
 
 /** The webhook receiver most teams have: Express 5, BullMQ, Redis. */
 export async function startExpressBullmq(options: WebhookServerOptions): Promise<WebhookServer> {
   const connection = { host: '127.0.0.1', port: redisPort(options.store) };
-  const queue = new Queue<unknown>(options.queueName, { connection });
+  const queue = new Queue<unknown>(webhookQueue, { connection });
   await queue.waitUntilReady();
 
   const app = express();
@@ -34,6 +35,7 @@ export async function startExpressBullmq(options: WebhookServerOptions): Promise
   return {
     port: (server.address() as AddressInfo).port,
     path: '/webhooks/github',
+    jobIdPrefix: '',
     async close() {
       server.close();
       server.closeAllConnections();

@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
 import { fastify } from 'fastify';
 import type { WebhookServer, WebhookServerOptions } from '../servers/webhook-server.ts';
+import { webhookQueue } from '../servers/webhook-server.ts';
 import { signatureMatches } from './github-signature.ts';
 import { redisPort } from './redis-port.ts';
 
@@ -13,7 +14,7 @@ interface GithubHeaders {
 /** The same receiver on a faster server: Fastify 5, BullMQ, Redis. */
 export async function startFastifyBullmq(options: WebhookServerOptions): Promise<WebhookServer> {
   const connection = { host: '127.0.0.1', port: redisPort(options.store) };
-  const queue = new Queue<unknown>(options.queueName, { connection });
+  const queue = new Queue<unknown>(webhookQueue, { connection });
   await queue.waitUntilReady();
 
   const app = fastify();
@@ -36,6 +37,7 @@ export async function startFastifyBullmq(options: WebhookServerOptions): Promise
   return {
     port: Number(new URL(address).port),
     path: '/webhooks/github',
+    jobIdPrefix: '',
     async close() {
       app.server.closeAllConnections();
       await app.close();

@@ -3,17 +3,14 @@ import { serveParent } from '../harness/serve-parent.ts';
 import { startExpressBullmq } from '../reference/express-bullmq.ts';
 import { startFastifyBullmq } from '../reference/fastify-bullmq.ts';
 import { startSpillway } from './spillway.ts';
-import type { WebhookServerOptions } from './webhook-server.ts';
+import type { WebhookServer, WebhookServerOptions } from './webhook-server.ts';
 
 /** A webhook server in a process of its own. */
 export interface ServerRequest extends WebhookServerOptions {
   readonly server: NonNullable<Contender['server']>;
 }
 
-export interface ServerReply {
-  readonly port: number;
-  readonly path: string;
-}
+export type ServerReply = Omit<WebhookServer, 'close'>;
 
 const start = {
   express: startExpressBullmq,
@@ -22,6 +19,6 @@ const start = {
 };
 
 serveParent<ServerRequest, ServerReply>(async ({ server, ...options }) => {
-  const { port, path, close } = await start[server](options);
-  return { reply: { port, path }, stop: close };
+  const { close, ...reply } = await start[server](options);
+  return { reply, stop: close };
 });
