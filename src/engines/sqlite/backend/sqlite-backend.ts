@@ -1,0 +1,227 @@
+import { randomUUID } from 'node:crypto';
+import type { IQueueBackend, StreamReadRaw } from 'bullmq';
+import { SpillwayError } from '../../../shared/errors.ts';
+import { decodeEvents, parseCursor } from '../event-chunks.ts';
+import { DELAY_SCALE } from '../ops/place.ts';
+import type { QueueState } from '../queue-state.ts';
+import type { StoreHandle } from '../registry.ts';
+import type { Session } from '../session.ts';
+import { READ } from '../store.ts';
+import { timers } from '../time.ts';
+import type { BackendOptions } from './core.ts';
+import { ClientRecord, listClients } from './clients.ts';
+import { ReadingBackend } from './reading.ts';
+
+/** Chunks of events read at once; each holds up to 100. */
+const READ_CHUNKS = 50;
+
+interface Wait {
+  /** Ends it without an answer. */
+  interrupt: () => void;
+}
+
+/** How a backend came to its share of the file. */
+export interface Ownership {
+  handle: StoreHandle;
+  /** Siblings made by `forQueue` share the file but don't hold it. */
+  owner: boolean;
+}
+
+/**
+ * BullMQ's IQueueBackend on one SQLite file. All backends of a process that name the same file share one connection
+ * and one group commit (see Store).
+ */
+export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend {
+  closing: Promise<void> | undefined;
+  readonly #ownership: Ownership;
+  readonly #waits = new Set<Wait>();
+  readonly #client: ClientRecord | undefined;
+  readonly #onTrouble: (error: Error) => void;
+  #blockingDisconnected = false;
+  #disconnected = false;
+  /** Due time of the delayed job that was announced last; like Redis' marker, one is announced once. */
+  #announced: number | null = null;
+  /** Where '$' stood when this reader came into being, so that no event is missed between two reads. */
+  #newest: Promise<readonly [ms: number, seq: number]> | undefined;
+
+  constructor(ownership: Ownership, queueName: string, options: BackendOptions, role: 'worker' | 'reader' | 'plain') {
+    super(ownership.handle.store, queueName, options);
+    this.#ownership = ownership;
+    this.#onTrouble = error => this.emit('error', error);
+    if (!ownership.owner) return;
+    this.store.on('unavailable', this.#onTrouble);
+    this.store.on('broken', this.#onTrouble);
+    if (role === 'worker') {
+      this.#client = new ClientRecord(this.store, randomUUID());
+      void this.#client.name(this.clientName(options.name ? `:w:${options.name}` : ''));
+    } else if (role === 'reader') {
+      this.#client = new ClientRecord(this.store, randomUUID());
+      this.#newest = this.read((_, queue) => [queue.eventMs, queue.eventSeq] as const);
+      this.#newest.catch(() => undefined);
+    }
+    timers.setImmediate(() => this.#announceStart());
+  }
+
+  protected get isClosed(): boolean {
+    return this.#ownership.owner && this.#disconnected;
+  }
+
+  #announceStart(): void {
+    if (this.closing !== undefined) return;
+    const lost = this.store.lostCommits;
+    if (lost > 0 && this.store.claimLossReport()) {
+      this.emit(
+        'error',
+        new SpillwayError(
+          'SPILLWAY_SQLITE_LOST_COMMITS',
+          `${this.store.options.file}: a power loss has taken the last ${lost} commits, as durability "normal" allows. Jobs added in them are gone; use durability "full" if that must not happen.`,
+          { details: { file: this.store.options.file, missing: lost } },
+        ),
+      );
+    }
+    this.emit('ready');
+  }
+
+  async waitUntilReady(): Promise<void> {
+    if (this.isClosed) return;
+    await this.#client?.registered;
+    await this.#newest?.catch(() => undefined);
+  }
+
+  close(_force = false): Promise<void> {
+    if (!this.#ownership.owner) return Promise.resolve();
+    this.closing ??= this.#close();
+    return this.closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#interruptWaits();
+    await this.#client?.end();
+    this.#disconnected = true;
+    this.store.off('unavailable', this.#onTrouble);
+    this.store.off('broken', this.#onTrouble);
+    await this.#ownership.handle.release();
+  }
+
+  /** Interrupts whatever waits; the file itself stays open until `close`. */
+  async disconnect(): Promise<void> {
+    if (!this.#ownership.owner) return;
+    this.#blockingDisconnected = true;
+    this.#interruptWaits();
+    this.emit('close');
+  }
+
+  async setName(name: string): Promise<void> {
+    await this.#client?.name(name);
+  }
+
+  forQueue(queueName: string, prefix?: string): SqliteQueueBackend {
+    const options = { ...this.options, prefix: prefix ?? this.prefix };
+    return new SqliteQueueBackend({ handle: this.#ownership.handle, owner: false }, queueName, options, 'plain');
+  }
+
+  /** In the format of Redis' CLIENT LIST, which BullMQ parses; `addr` holds the process id. */
+  async getClientList(): Promise<string[]> {
+    return [await this.store.run(READ, session => listClients(session))];
+  }
+
+  /**
+   * Waits until a job may be claimed or `blockTimeout` seconds have passed: `{member: '0', score: 0}` now,
+   * `{member: '1', score}` when the next delayed job is due then (ms since 1970; told once for each due time), null on
+   * timeout or interrupt.
+   */
+  async waitForJob(blockTimeout: number): Promise<{ member: string; score: number } | null> {
+    if (this.#blockingDisconnected || this.closing !== undefined) return null;
+    return this.#wait(blockTimeout * 1000, (session, queue) => {
+      if (session.isClaimable(queue)) return { member: '0', score: 0 };
+      const next = session.nextDelayed(queue);
+      if (next === null || next === this.#announced) return undefined;
+      this.#announced = next;
+      return { member: '1', score: Math.floor(next / DELAY_SCALE) };
+    });
+  }
+
+  async disconnectBlocking(_wait?: boolean): Promise<void> {
+    this.#blockingDisconnected = true;
+    this.#interruptWaits();
+  }
+
+  async reconnectBlocking(): Promise<void> {
+    this.#blockingDisconnected = false;
+  }
+
+  /** Events after the cursor `id` ('$' = from now on), waiting up to `blockTimeout` ms for the first (0 = for ever). */
+  async readEvents(id: string, blockTimeout: number): Promise<StreamReadRaw> {
+    if (this.#blockingDisconnected || this.closing !== undefined) return null;
+    const after = id === '$' ? await this.#fromNow() : parseCursor(id);
+    if (after === undefined) throw new Error(`Invalid event cursor: ${id}`);
+    const [ms, seq] = after;
+    return this.#wait(blockTimeout, (session, queue) => {
+      if (queue.eventMs < ms || (queue.eventMs === ms && queue.eventSeq <= seq)) return undefined;
+      const chunks = session.queues
+        .readEvents(queue.num, ms, seq, READ_CHUNKS)
+        .map(row => ({ ms: Number(row[0]), seq: Number(row[1]), body: String(row[3]) }));
+      const entries = decodeEvents(chunks, ms, seq);
+      return entries.length === 0 ? undefined : [[this.toKey('events'), entries]];
+    });
+  }
+
+  #fromNow(): Promise<readonly [ms: number, seq: number]> {
+    this.#newest ??= this.read((_, queue) => [queue.eventMs, queue.eventSeq] as const);
+    return this.#newest;
+  }
+
+  async publishEvent(fields: Record<string, string | number>, maxEvents: number): Promise<string> {
+    return this.write((session, queue) => {
+      queue.events.push(Object.entries(fields).flatMap(([field, value]) => [field, String(value)]));
+      session.flushEvents(queue);
+      queue.dirty = true;
+      if (queue.eventCount > maxEvents + 100) session.trimEvents(queue, maxEvents);
+      return `${queue.eventMs}-${queue.eventSeq}`;
+    });
+  }
+
+  async trimEvents(maxLength: number): Promise<number> {
+    return this.write((session, queue) => {
+      session.flushEvents(queue);
+      return session.trimEvents(queue, maxLength);
+    });
+  }
+
+  /** Looks, and if there is nothing waits for changes of the queue until there is something, the time is up or it is interrupted. */
+  #wait<T>(timeoutMs: number, look: (session: Session, queue: QueueState) => T | undefined): Promise<T | null> {
+    return new Promise<T | null>((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      let leave: (() => void) | undefined;
+      let settled = false;
+      const settle = (value: T | null) => {
+        if (settled) return;
+        settled = true;
+        timers.clearTimeout(timer);
+        leave?.();
+        this.#waits.delete(wait);
+        resolve(value);
+      };
+      const check = (session: Session): boolean => {
+        const found = look(session, session.queue(this.qualifiedName));
+        if (found === undefined) return false;
+        settle(found);
+        return true;
+      };
+      const wait: Wait = { interrupt: () => settle(null) };
+      this.#waits.add(wait);
+      this.read(session => {
+        if (settled || check(session)) return;
+        leave = this.store.waiting.add(this.qualifiedName, check);
+        if (timeoutMs > 0) timer = timers.setTimeout(() => settle(null), timeoutMs);
+      }).catch(error => {
+        reject(error);
+        settle(null);
+      });
+    });
+  }
+
+  #interruptWaits(): void {
+    for (const wait of [...this.#waits]) wait.interrupt();
+  }
+}

@@ -1,0 +1,70 @@
+import { closeSync, existsSync, openSync, readSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+
+/*
+ * The high-water mark: how many commits this file has acknowledged, kept outside the database, in `<file>-mark`.
+ *
+ * SQLite can't tell a truncated, damaged or deleted write-ahead log from a short one: it recovers to an older state
+ * and calls it whole (`quick_check` says ok). The mark is what notices. It is written after the commit is on disk, so
+ * it is never ahead of a trustworthy database; a mark that is ahead means commits were lost.
+ *
+ * 40 bytes: "SPILLMRK", commits (u64), flags (u32, 1 = commits were fsynced), boot (u32 hash), reserved (12), crc32.
+ */
+const MAGIC = 'SPILLMRK';
+const SIZE = 40;
+
+export interface Mark {
+  /** Commits acknowledged so far. */
+  commits: number;
+  /** Whether each was fsynced before it was acknowledged (durability `full`). */
+  fsynced: boolean;
+  /** Of the boot in which it was written; see `hashBoot`. */
+  boot: number;
+}
+
+export function hashBoot(bootId: string): number {
+  return crc32(bootId);
+}
+
+/** Reads the mark: undefined when there is none, 'damaged' when it can't be trusted. */
+export function readMark(path: string): Mark | 'damaged' | undefined {
+  if (!existsSync(path)) return undefined;
+  const bytes = Buffer.alloc(SIZE);
+  const fd = openSync(path, 'r');
+  try {
+    if (readSync(fd, bytes, 0, SIZE, 0) !== SIZE) return 'damaged';
+  } finally {
+    closeSync(fd);
+  }
+  const intact =
+    bytes.toString('latin1', 0, 8) === MAGIC && bytes.readUInt32LE(SIZE - 4) === crc32(bytes.subarray(0, SIZE - 4));
+  if (!intact) return 'damaged';
+  return {
+    commits: Number(bytes.readBigUInt64LE(8)),
+    fsynced: (bytes.readUInt32LE(16) & 1) === 1,
+    boot: bytes.readUInt32LE(20),
+  };
+}
+
+/** Writes the mark in place, one small write an acknowledged batch. It needs no fsync of its own: a mark that is behind is safe. */
+export class MarkWriter {
+  readonly #fd: number;
+  readonly #bytes = Buffer.alloc(SIZE);
+
+  constructor(path: string, bootId: string) {
+    this.#fd = openSync(path, existsSync(path) ? 'r+' : 'w+', 0o600);
+    this.#bytes.write(MAGIC, 'latin1');
+    this.#bytes.writeUInt32LE(hashBoot(bootId), 20);
+  }
+
+  write(commits: number, fsynced: boolean): void {
+    this.#bytes.writeBigUInt64LE(BigInt(commits), 8);
+    this.#bytes.writeUInt32LE(fsynced ? 1 : 0, 16);
+    this.#bytes.writeUInt32LE(crc32(this.#bytes.subarray(0, SIZE - 4)), SIZE - 4);
+    writeSync(this.#fd, this.#bytes, 0, SIZE, 0);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
