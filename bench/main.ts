@@ -7,7 +7,6 @@ import { readArgs, usage } from './harness/args.ts';
 import type { Benchmark } from './harness/benchmark.ts';
 import type { Contender } from './harness/contenders.ts';
 import { twinOf } from './harness/contenders.ts';
-import { sqliteAvailable } from './harness/engines.ts';
 import { describeMachine } from './harness/machine.ts';
 import { formatNumber, table } from './harness/report.ts';
 import type { Results } from './harness/results.ts';
@@ -109,8 +108,7 @@ function selfCheckOf(benchmark: Benchmark): Contender[] {
 }
 
 function available(contender: Contender): boolean {
-  if (contender.server === 'spillway' && !spillwayServerAvailable()) return false;
-  return contender.store === 'redis' || sqliteAvailable();
+  return contender.server !== 'spillway' || spillwayServerAvailable();
 }
 
 function absentContenders(): string[] {

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import type { BackendFactory, IQueueBackend, Processor, WorkerOptions } from 'bullmq';
+import type { Processor, WorkerOptions } from 'bullmq';
 import { Queue, Worker } from 'bullmq';
-import type { SqliteConnectionOptions } from '../../src/engines/sqlite/options.ts';
+import type { SqliteConnectionOptions, SqliteQueueBackend } from '../../src/engines/sqlite/index.ts';
 import type { JobData } from './payload.ts';
 import type { StoreAddress } from './store.ts';
 
@@ -49,31 +48,17 @@ function redisEngine(port: number): Engine {
 }
 
 async function sqliteEngine(file: string, durability: 'full' | 'normal'): Promise<Engine> {
-  const factory = await loadSqliteBackend();
+  // Loaded here and not above, so that a Redis run does not carry the engine in its heap.
+  const { createSqliteBackend } = await import('../../src/engines/sqlite/index.ts');
   const connection: SqliteConnectionOptions = { file, durability };
   return {
     queue: name =>
-      new Queue<JobData, void, string, JobData, void, string, IQueueBackend, SqliteConnectionOptions>(
+      new Queue<JobData, void, string, JobData, void, string, SqliteQueueBackend, SqliteConnectionOptions>(
         name,
         { connection },
-        factory,
+        createSqliteBackend,
       ),
-    worker: (name, processor, options) => new Worker(name, processor, { connection, ...options }, factory),
+    worker: (name, processor, options) =>
+      new Worker(name, processor, { connection, ...options }, createSqliteBackend),
   };
-}
-
-type SqliteBackendFactory = BackendFactory<IQueueBackend, SqliteConnectionOptions>;
-
-const sqliteModule = new URL('../../src/engines/sqlite/index.ts', import.meta.url);
-
-/** False while the SQLite engine is not in the tree: the harness then runs with the other contenders only. */
-export function sqliteAvailable(): boolean {
-  return existsSync(sqliteModule);
-}
-
-// Imported by address, not by a literal path, so that this type-checks before the engine exists; and lazily, so
-// that a Redis run does not carry the engine in its heap.
-async function loadSqliteBackend(): Promise<SqliteBackendFactory> {
-  const module = (await import(sqliteModule.href)) as { createSqliteBackend: SqliteBackendFactory };
-  return module.createSqliteBackend;
 }
