@@ -1,0 +1,27 @@
+/** Who takes part: which store, and for the webhook benchmark which server in front of it. */
+export interface Contender {
+  readonly name: string;
+  readonly store: 'redis' | 'sqlite full' | 'sqlite normal';
+  readonly server?: 'express' | 'fastify' | 'spillway';
+}
+
+export const bullmqRedis: Contender = { name: 'bullmq+redis', store: 'redis' };
+export const spillwayFull: Contender = { name: 'spillway sqlite full', store: 'sqlite full' };
+export const spillwayNormal: Contender = { name: 'spillway sqlite normal', store: 'sqlite normal' };
+
+export const expressBullmq: Contender = { name: 'express+bullmq+redis', store: 'redis', server: 'express' };
+export const fastifyBullmq: Contender = { name: 'fastify+bullmq+redis', store: 'redis', server: 'fastify' };
+export const spillwayServer: Contender = {
+  name: 'spillway server, sqlite full',
+  store: 'sqlite full',
+  server: 'spillway',
+};
+
+/** The baseline comes first: every ratio is to it. */
+export const engineContenders = [bullmqRedis, spillwayFull, spillwayNormal] as const;
+export const webhookContenders = [expressBullmq, fastifyBullmq, spillwayServer] as const;
+
+/** The same contender under a second name, to measure a thing against itself. */
+export function twinOf(contender: Contender): Contender {
+  return { ...contender, name: `${contender.name} (again)` };
+}
