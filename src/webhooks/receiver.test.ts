@@ -113,8 +113,8 @@ describe('a webhook receiver', () => {
 
   it('forgets the oldest ids it could mark', async () => {
     const { send } = setUp({ remember: 2 });
-    for (const mid of ['a', 'b', 'c']) await send('meta', messages(mid));
-    expect(await send('meta', messages('c'))).toHaveProperty('duplicate');
+    for (const mid of ['a', 'b', 'c', 'd', 'e']) await send('meta', messages(mid));
+    expect(await send('meta', messages('e'))).toHaveProperty('duplicate');
     expect(await send('meta', messages('a'))).not.toHaveProperty('duplicate');
   });
 

@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { isSpillwayError, SpillwayError } from '../shared/errors.ts';
+import { Deadline } from './deadline.ts';
 import { webhookJobId } from './job-id.ts';
 import { isRecord } from './json.ts';
+import { RecentIds } from './recent-ids.ts';
 import type { WebhookEvent, WebhookHeaders, WebhookQuery, WebhookSource } from './source.ts';
 
 /** One job to add. Its id is given; an id that exists already must be left alone, as BullMQ does. */
@@ -22,9 +24,9 @@ export interface WebhookReceiverOptions<T> {
   queue: WebhookQueue<T>;
   /** Turns an event into a job. `priority` as in BullMQ: 1 is the most urgent, 0 or none before all. */
   toJob(event: WebhookEvent, source: string): { name: string; data: T; priority?: number };
-  /** How long one delivery may wait for its durable write, in ms. 0 waits for ever. Default 2000. */
+  /** How long one delivery may wait for its durable write, in ms, up to an eighth more. 0 for ever. Default 2000. */
   deadlineMs?: number;
-  /** How many recent job ids are kept in memory, only to be able to say `duplicate: true`. Default 10000. */
+  /** How many recent job ids at least are kept in memory, only to say `duplicate: true`. Default 10000. */
   remember?: number;
 }
 
@@ -57,7 +59,7 @@ const SOURCE_NAME = /^[a-z][a-z0-9]*$/;
 
 export function createWebhookReceiver<T>(options: WebhookReceiverOptions<T>): WebhookReceiver {
   const { queue, toJob } = options;
-  const deadlineMs = options.deadlineMs ?? DEFAULTS.deadlineMs;
+  const deadline = new Deadline(options.deadlineMs ?? DEFAULTS.deadlineMs);
   const accepted = new RecentIds(options.remember ?? DEFAULTS.remember);
   const sources = new Map<string, WebhookSource>();
   for (const source of options.sources) {
@@ -85,6 +87,14 @@ export function createWebhookReceiver<T>(options: WebhookReceiverOptions<T>): We
     return { name, data, opts: priority === undefined ? { jobId } : { jobId, priority } };
   }
 
+  async function durable(write: Promise<unknown>): Promise<void> {
+    try {
+      await deadline.bound(write);
+    } catch (error) {
+      throw notPersisted(error);
+    }
+  }
+
   return {
     async receive(name, headers, rawBody) {
       const source = sourceNamed(name);
@@ -93,11 +103,11 @@ export function createWebhookReceiver<T>(options: WebhookReceiverOptions<T>): We
       const [first, ...others] = events;
       if (others.length === 0) {
         const { name: jobName, data, opts } = jobOf(first!, name);
-        await persisted(() => queue.add(jobName, data, opts), deadlineMs);
+        await durable(queue.add(jobName, data, opts));
         return accepted.note(opts.jobId) ? { id: opts.jobId } : { id: opts.jobId, duplicate: true };
       }
       const jobs = events.map(event => jobOf(event, name));
-      await persisted(() => queue.addBulk(jobs), deadlineMs);
+      await durable(queue.addBulk(jobs));
       const ids = [...new Set(jobs.map(job => job.opts.jobId))];
       const fresh = ids.filter(id => accepted.note(id));
       return { id: ids[0]!, ids, ...(fresh.length === 0 ? { duplicate: true as const } : {}) };
@@ -130,36 +140,19 @@ function eventsOf(source: WebhookSource, headers: WebhookHeaders, rawBody: Buffe
   }
 }
 
-/** Runs the one durable write and sorts out what its failure means for the sender. */
-async function persisted(write: () => Promise<unknown>, deadlineMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    if (deadlineMs === 0) await write();
-    else {
-      await new Promise((resolve, reject) => {
-        timer = setTimeout(reject, deadlineMs, new Error(`No durable write within ${deadlineMs} ms.`));
-        write().then(resolve, reject);
-      });
-    }
-  } catch (error) {
-    if (error instanceof RangeError) throw tooDeep(error);
-    if (
-      isSpillwayError(error, 'SPILLWAY_INVALID_PAYLOAD') ||
-      isSpillwayError(error, 'SPILLWAY_INVALID_JOB')
-    ) {
-      throw error;
-    }
-    // Past the deadline the write may still happen. The sender's retry has the same job id, so that is no second job.
-    throw new SpillwayError(
-      'SPILLWAY_WEBHOOK_NOT_PERSISTED',
-      'The delivery could not be stored. Send it again.',
-      {
-        cause: error,
-      },
-    );
-  } finally {
-    clearTimeout(timer);
-  }
+/** What the failure of the one durable write means for the sender. */
+function notPersisted(error: unknown): Error {
+  if (error instanceof RangeError) return tooDeep(error);
+  if (isSpillwayError(error, 'SPILLWAY_INVALID_PAYLOAD') || isSpillwayError(error, 'SPILLWAY_INVALID_JOB'))
+    return error;
+  // Past the deadline the write may still happen. The sender's retry has the same job id, so that is no second job.
+  return new SpillwayError(
+    'SPILLWAY_WEBHOOK_NOT_PERSISTED',
+    'The delivery could not be stored. Send it again.',
+    {
+      cause: error,
+    },
+  );
 }
 
 /** JSON.parse takes any depth, JSON.stringify runs out of stack at some thousand levels. */
@@ -167,27 +160,4 @@ function tooDeep(cause: RangeError): SpillwayError {
   return new SpillwayError('SPILLWAY_INVALID_PAYLOAD', 'The body is nested too deeply to be stored.', {
     cause,
   });
-}
-
-/** The last so many ids, oldest forgotten first. */
-class RecentIds {
-  readonly #ids = new Set<string>();
-  readonly #limit: number;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  /** Notes an id; false when it was there already. */
-  note(id: string): boolean {
-    if (this.#ids.has(id)) return false;
-    this.#ids.add(id);
-    if (this.#ids.size > this.#limit) {
-      for (const oldest of this.#ids) {
-        this.#ids.delete(oldest);
-        break;
-      }
-    }
-    return true;
-  }
 }
