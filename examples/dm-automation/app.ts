@@ -25,6 +25,8 @@ export interface AppOptions {
   port?: number;
   /** BullMQ's worker options. Default: concurrency 200. */
   worker?: { concurrency?: number; autorun?: boolean; lockDuration?: number; stalledInterval?: number };
+  /** How long requests that have begun may take to end when the app closes, in ms. Default 5000. */
+  graceMs?: number;
   server?: Pick<ServerOptions, 'bodyLimit' | 'requestTimeoutMs' | 'deadlineMs' | 'onError'>;
 }
 
@@ -40,6 +42,11 @@ export interface App {
 
 export const DEFAULT_PORT = 3000;
 const PORTS_TRIED = 20;
+
+const GRACE = 5000;
+
+/** How often connections that fell idle are closed while the server stops, in ms. */
+const CLOSE_IDLE_EVERY = 20;
 
 /** How long the queue may take to answer for the first time, in ms. */
 const START_DEADLINE = 10_000;
@@ -79,7 +86,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     store,
     worker,
     async close() {
-      await server.close();
+      await stopServing(server, options.graceMs ?? GRACE);
       await spillway.close();
       store.close();
     },
@@ -96,6 +103,21 @@ async function listenNear(server: FastifyInstance, first: number): Promise<numbe
       const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
       if (!taken || port >= first + PORTS_TRIED) throw error;
     }
+  }
+}
+
+/**
+ * Stops listening and lets requests that have begun end. Node closes the connections that are idle at that moment only,
+ * and no longer cuts off slow requests: a keep-alive sender or a half-sent body would hold the process up.
+ */
+async function stopServing(server: FastifyInstance, graceMs: number): Promise<void> {
+  const idle = setInterval(() => server.server.closeIdleConnections(), CLOSE_IDLE_EVERY);
+  const late = setTimeout(() => server.server.closeAllConnections(), graceMs);
+  try {
+    await server.close();
+  } finally {
+    clearInterval(idle);
+    clearTimeout(late);
   }
 }
 

@@ -5,6 +5,9 @@ import { curlCommands, progressLine, usesTable } from './print.ts';
 import { JobWatch, replay } from './replay.ts';
 
 const { env } = process;
+/** Set by the first signal. */
+let stopping = false;
+
 const say = (text = '') => process.stdout.write(`${text}\n`);
 
 /** The user's own secret, never printed, or one made for this start, which the curl commands need to show. */
@@ -81,8 +84,15 @@ async function main(): Promise<void> {
   say('Still running. Paste these into another terminal:');
   if (github.shown || meta.shown) say('(the secrets in them are demo ones, made for this start)');
   const keyOf = (key: typeof github) => (key.shown ? { secret: key.secret } : { env: key.name });
-  for (const command of curlCommands({ url: app.url, github: keyOf(github), meta: keyOf(meta) }))
-    say(`\n${command}`);
+  for (const command of curlCommands({
+    url: app.url,
+    github: keyOf(github),
+    meta: keyOf(meta),
+    jobId: ids[0]!,
+  })) {
+    say(`
+${command}`);
+  }
   say('\nCtrl-C stops.');
 }
 
@@ -93,7 +103,6 @@ function hostOf(redis: string): string {
 
 /** The first signal stops in good order, a second one at once. */
 function stopOnSignal(close: () => Promise<void>): void {
-  let stopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (stopping) process.exit(1);
@@ -111,6 +120,7 @@ function stopOnSignal(close: () => Promise<void>): void {
 }
 
 await main().catch((error: unknown) => {
+  if (stopping) return; // the replay was cut off; whoever stops it says how that went
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
 });

@@ -40,10 +40,12 @@ export interface CurlOptions {
   /** A secret to print, or the name of the environment variable the user keeps it in. */
   github: { secret: string } | { env: string };
   meta: { secret: string } | { env: string };
+  /** A job there is, to look up. */
+  jobId: string;
 }
 
 /** Commands to paste into a shell. They sign with openssl, and make a new delivery each time. */
-export function curlCommands({ url, github, meta }: CurlOptions): string[] {
+export function curlCommands({ url, github, meta, jobId }: CurlOptions): string[] {
   const githubBody =
     '{"action":"created","comment":{"body":"I will fix it"},"sender":{"login":"you","type":"User"},"repository":{"full_name":"you/demo"}}';
   const metaBody =
@@ -58,7 +60,7 @@ export function curlCommands({ url, github, meta }: CurlOptions): string[] {
     githubCurl,
     signedPost(`${url}/webhooks/meta`, metaBody, meta, ''),
     `curl -sS ${url}/api/jobs/stats`,
-    `curl -sS ${url}/api/jobs/github-$ID`,
+    `curl -sS ${url}/api/jobs/${jobId}`,
   ];
 }
 
