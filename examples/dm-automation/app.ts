@@ -60,7 +60,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       : { engine: 'redis', redis: options.redis }),
     handleSignals: false,
   });
-  const queue = spillway.queue<WebhookJobData>(QUEUE, {
+  const queue = spillway.queue(QUEUE, {
     schema: WebhookJobData,
     defaultJobOptions: JOB_OPTIONS,
   });

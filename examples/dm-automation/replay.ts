@@ -104,7 +104,7 @@ export class JobWatch {
       if (this.#ended.has(id)) continue;
       const job = await this.#spillway.job(QUEUE, id);
       // Gone means finished and cleaned up by age or count.
-      const state = job === undefined ? 'completed' : await job.getState();
+      const state = job === undefined ? 'completed' : job.state;
       if (state === 'completed' || state === 'failed') this.#end(id, state);
     }
   }

@@ -106,20 +106,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     api.get<{ Params: { id: string } }>('/api/jobs/:id', async (request, reply) => {
       const job = await spillway.job(QUEUE, request.params.id);
       if (job === undefined) return reply.code(404).send({ code: 'NO_SUCH_JOB', message: 'No such job.' });
-      return {
-        id: job.id,
-        name: job.name,
-        state: await job.getState(),
-        priority: job.priority,
-        progress: job.progress,
-        attemptsMade: job.attemptsMade,
-        createdAt: job.timestamp,
-        startedAt: job.processedOn ?? null,
-        finishedAt: job.finishedOn ?? null,
-        result: job.returnvalue ?? null,
-        failedReason: job.failedReason ?? null,
-        data: job.data,
-      };
+      return job;
     });
   });
   return app;

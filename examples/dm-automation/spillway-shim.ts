@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type ConnectionOptions,
-  type Job,
+  type JobProgress,
   type JobsOptions,
   type Processor,
   Queue,
@@ -33,7 +33,21 @@ export interface QueueCounts {
   completed: number;
   failed: number;
   delayed: number;
+  prioritized: number;
+  waitingChildren: number;
   total: number;
+}
+
+export interface JobStatus {
+  id: string;
+  name: string;
+  queue: string;
+  state: string;
+  progress: JobProgress;
+  attemptsMade: number;
+  timestamps: { created: number; started?: number; finished?: number };
+  failedReason?: string;
+  returnvalue?: unknown;
 }
 
 export interface Spillway {
@@ -42,7 +56,7 @@ export interface Spillway {
   worker<T, R>(name: string, processor: Processor<T, R>, options?: Partial<WorkerOptions>): Worker<T, R>;
   queueEvents(name: string): QueueEvents;
   stats(): Promise<{ mode: string; queues: Record<string, QueueCounts> }>;
-  job(queueName: string, id: string): Promise<Job | undefined>;
+  job(queueName: string, id: string): Promise<JobStatus | undefined>;
   close(): Promise<void>;
 }
 
@@ -84,7 +98,27 @@ export function createSpillway(options: SpillwayOptions): Spillway {
       const entries = [...queues.values()].map(async queue => [queue.name, await countsOf(queue)] as const);
       return { mode: engine, queues: Object.fromEntries(await Promise.all(entries)) };
     },
-    job: (queueName, id) => queueNamed(queueName).getJob(id),
+    async job(queueName, id) {
+      const job = await queueNamed(queueName).getJob(id);
+      if (job === undefined) return undefined;
+      const { name, progress, attemptsMade, timestamp, processedOn, finishedOn, failedReason, returnvalue } =
+        job;
+      return {
+        id,
+        name,
+        queue: queueName,
+        state: await job.getState(),
+        progress,
+        attemptsMade,
+        timestamps: {
+          created: timestamp,
+          ...(processedOn === undefined ? {} : { started: processedOn }),
+          ...(finishedOn === undefined ? {} : { finished: finishedOn }),
+        },
+        ...(failedReason === undefined ? {} : { failedReason }),
+        ...(returnvalue === undefined ? {} : { returnvalue }),
+      };
+    },
     async close() {
       await Promise.all(others.map(part => part.close()));
       await Promise.all([...queues.values()].map(queue => queue.close()));
@@ -97,11 +131,13 @@ async function countsOf(queue: Queue): Promise<QueueCounts> {
   const counts = await queue.getJobCounts();
   const n = (state: string) => counts[state] ?? 0;
   return {
-    waiting: n('waiting') + n('prioritized') + n('paused') + n('waiting-children'),
+    waiting: n('waiting') + n('paused'),
     active: n('active'),
     completed: n('completed'),
     failed: n('failed'),
     delayed: n('delayed'),
+    prioritized: n('prioritized'),
+    waitingChildren: n('waiting-children'),
     total: Object.values(counts).reduce((sum, count) => sum + count, 0),
   };
 }
