@@ -64,7 +64,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     schema: WebhookJobData,
     defaultJobOptions: JOB_OPTIONS,
   });
-  await withinDeadline(spillway.stats(), START_DEADLINE, `The queue (${spillway.engine}) does not answer.`);
+  await answers(spillway);
 
   const store = new AutomationStore(join(options.dataDir, 'automations.db'));
   const worker = spillway.worker<WebhookJobData, WebhookJobResult>(QUEUE, webhookProcessor(store), {
@@ -121,10 +121,17 @@ async function stopServing(server: FastifyInstance, graceMs: number): Promise<vo
   }
 }
 
-async function withinDeadline<T>(work: Promise<T>, ms: number, message: string): Promise<T> {
+/** Asks the queue for its first answer. The reason it gives none stays the error's cause: a log's matter. */
+async function answers(spillway: Spillway): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(message)), ms);
+    timer = setTimeout(() => reject(new Error(`No answer within ${START_DEADLINE} ms.`)), START_DEADLINE);
   });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+  try {
+    await Promise.race([spillway.stats(), late]);
+  } catch (cause) {
+    throw new Error(`The queue (${spillway.engine}) does not answer.`, { cause });
+  } finally {
+    clearTimeout(timer);
+  }
 }
