@@ -50,7 +50,8 @@ export type SpillwayErrorCode =
   | 'SPILLWAY_SQLITE_IO'
   // webhooks
   | 'SPILLWAY_WEBHOOK_SIGNATURE'
-  | 'SPILLWAY_WEBHOOK_UNKNOWN_SOURCE';
+  | 'SPILLWAY_WEBHOOK_UNKNOWN_SOURCE'
+  | 'SPILLWAY_WEBHOOK_NOT_PERSISTED';
 
 /** Tells a Spillway error from any other, also across copies of the package. */
 export function isSpillwayError(error: unknown, code?: SpillwayErrorCode): error is SpillwayError {

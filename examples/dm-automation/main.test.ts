@@ -1,0 +1,116 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, expect, it } from 'vitest';
+import { endChild, outputOf, startRedis } from './testing.ts';
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+const ended: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ended.splice(0).reverse()) await end();
+});
+
+function folder(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'dm-automation-'));
+  ended.push(() => rmSync(dir, { recursive: true, force: true }));
+  return join(dir, 'data');
+}
+
+/** What `npm start` runs, without npm around it: npm answers a signal with its own exit code. */
+function npmStart(env: Record<string, string>): ChildProcess {
+  const { start } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts as { start: string };
+  const [command, ...args] = start.split(' ');
+  expect(command).toBe('node');
+  const clean = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/REDIS|SECRET|TOKEN|PORT/.test(name)),
+  );
+  const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...clean, PORT: '0', ...env } });
+  ended.push(() => endChild(child, 'SIGTERM'));
+  return child;
+}
+
+const shell = (command: string, env: Record<string, string> = {}) =>
+  promisify(execFile)('sh', ['-c', command], { env: { ...process.env, ...env } });
+
+const commandsIn = (output: string) => output.split('\n').filter(line => /^(ID=|curl)/.test(line));
+
+it('replays, tells what it did, prints commands that work, once, and stops in good order; twice', async () => {
+  const DATA_DIR = folder();
+  for (const _start of ['first', 'again']) {
+    const child = npmStart({ DATA_DIR });
+    const output = await outputOf(child, 'Ctrl-C stops.');
+    expect(output).toMatch(
+      /sent 355, accepted 355 \(duplicates 12\), refused 0; jobs 344, processed 344, failed 0/,
+    );
+    expect(output).toMatch(/Thank for story +4 +Thank you/);
+    expect(output).not.toContain('\x1b');
+    expect(statSync(DATA_DIR).mode & 0o777).toBe(0o700);
+
+    const commands = commandsIn(output);
+    expect(commands).toHaveLength(4);
+    const answers = [];
+    for (const command of commands) answers.push(JSON.parse((await shell(command)).stdout));
+    expect(answers).toMatchObject([
+      { id: expect.stringMatching(/^github-curl-\d+$/) },
+      { id: expect.stringMatching(/^meta-mid\.curl-\d+$/) },
+      { mode: 'sqlite', failed: 0, total: expect.any(Number) },
+      { id: expect.any(String), state: 'completed' },
+    ]);
+    expect(await endChild(child, 'SIGTERM')).toBe(0);
+  }
+});
+
+it('runs on Redis, and never prints a secret it was given', async () => {
+  const password = 'pa55-of-redis';
+  const redis = await startRedis(password);
+  ended.push(redis.stop);
+  const given = {
+    GITHUB_WEBHOOK_SECRET: 'my-github',
+    META_APP_SECRET: 'my-meta',
+    META_VERIFY_TOKEN: 'my-token',
+  };
+  const child = npmStart({ DATA_DIR: folder(), REDIS_URL: redis.url, ...given });
+  let all = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (all += chunk));
+  const output = await outputOf(child, 'Ctrl-C stops.');
+  const answers = [];
+  for (const command of commandsIn(output)) answers.push(JSON.parse((await shell(command, given)).stdout));
+  expect(answers).toMatchObject([
+    { id: expect.any(String) },
+    { id: expect.any(String) },
+    { mode: 'redis' },
+    {},
+  ]);
+  expect(await endChild(child, 'SIGINT')).toBe(0);
+  for (const secret of [password, ...Object.values(given)]) expect(all).not.toContain(secret);
+});
+
+it('stops in good order also in the middle of the replay', async () => {
+  const child = npmStart({ DATA_DIR: folder() });
+  await outputOf(child, 'Replaying');
+  expect(await endChild(child, 'SIGTERM')).toBe(0);
+});
+
+it('takes the next port when its own is taken, and says so', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  ended.push(() => other.close());
+  const taken = await new Promise<number>(resolve => {
+    other.once('listening', () => resolve((other.address() as { port: number }).port));
+  });
+  const child = npmStart({ DATA_DIR: folder(), PORT: String(taken) });
+  expect(await outputOf(child, 'listening')).toMatch(new RegExp(`\\(port ${taken} is taken\\)`));
+});
+
+it.each([
+  ['a PORT that is none', { PORT: 'many' }, 'PORT must be'],
+  ['a Redis that is not there', { REDIS_URL: 'redis://:pa55@127.0.0.1:1' }, 'does not answer'],
+])('says in a line what is wrong with %s, and ends with 1', async (_what, env, message) => {
+  const child = npmStart({ DATA_DIR: folder(), ...env });
+  const error = await outputOf(child, 'never printed').catch((thrown: Error) => thrown.message);
+  expect(error).toMatch(message);
+  expect(error).toContain('ended with 1');
+  expect(error).not.toContain('pa55');
+});
