@@ -1,3 +1,4 @@
+import type { FlowJob } from 'bullmq';
 import type { Lab, LabQueue, LabWorker } from '../lab.ts';
 
 /** A queue with its manual worker. */
@@ -72,3 +73,66 @@ export const everyState = [
   'failed',
   'missing',
 ] as const;
+
+/** Two queues, one for parents and one for children, with a manual worker each. */
+export function pair(lab: Lab) {
+  const parents = lab.queue({}, 'parents');
+  const children = lab.queue({}, 'children');
+  return {
+    parents,
+    children,
+    parentWorker: lab.worker(null, {}, 'parents'),
+    childWorker: lab.worker(null, {}, 'children'),
+    flow: lab.flow(),
+    where: async () => ({ parents: await lab.where(parents), children: await lab.where(children) }),
+  };
+}
+
+/** A parent `p` with children of the given ids and options. */
+export function tree(
+  parents: LabQueue,
+  children: LabQueue,
+  ids: readonly string[],
+  childOpts: object = {},
+  parentOpts: object = {},
+): FlowJob {
+  return {
+    name: 'p',
+    queueName: parents.name,
+    data: { parent: true },
+    opts: { jobId: 'p', ...parentOpts },
+    children: ids.map(id => ({
+      name: id,
+      queueName: children.name,
+      data: { id },
+      opts: { jobId: id, ...childOpts },
+    })),
+  };
+}
+
+/** All that is known of a job's children, as a user sees it. */
+export async function dependencies(lab: Lab, queue: LabQueue, id: string) {
+  const job = await queue.getJob(id);
+  if (!job) return 'missing';
+  const all = await job.getDependencies();
+  return lab.scrub({
+    counts: await job.getDependenciesCount(),
+    all: { ...all, unprocessed: all.unprocessed?.sort() },
+    values: await job.getChildrenValues(),
+    ignored: await job.getIgnoredChildrenFailures(),
+  });
+}
+
+/** A scheduler with its times told as relations, since they depend on the clock. */
+export async function scheduler(lab: Lab, queue: LabQueue, id: string) {
+  const found = await queue.getJobScheduler(id);
+  if (!found) return 'missing';
+  const { next, offset, ...rest } = found;
+  const every = found.every;
+  return lab.scrub({
+    ...rest,
+    next: next === undefined || next === null ? String(next) : next > lab.startedAt - 1_000 ? 'set' : 'past',
+    offset: offset === undefined ? 'none' : every && next ? 'of the slot' : 'set',
+    offsetMatches: every && next && offset !== undefined ? (next - offset) % every === 0 : 'no slots',
+  });
+}

@@ -36,13 +36,12 @@ export const retention = family('retention', {
   ),
   ...table(
     (['complete', 'fail'] as const).flatMap(how =>
-      policies.slice(0, 9).map(([name, keep]) => ({ how, name, keep })),
+      policies.flatMap(([name, keep]) => (typeof keep === 'object' ? [{ how, name, keep }] : [])),
     ),
     ({ how, name }) => `${how} with ${name} as the worker's option`,
     async (lab, { how, keep }) => {
       const queue = lab.queue();
-      const option = typeof keep === 'object' ? keep : undefined;
-      const worker = lab.worker(null, option ? { removeOnComplete: option, removeOnFail: option } : {});
+      const worker = lab.worker(null, { removeOnComplete: keep, removeOnFail: keep });
       for (const jobId of ['a', 'b', 'c']) {
         if (how === 'complete') await lab.complete(queue, worker, jobId, 1, { jobId });
         else await lab.fail(queue, worker, jobId, 'x', { jobId });
@@ -75,9 +74,9 @@ export const retention = family('retention', {
     const queue = lab.queue();
     const worker = lab.worker();
     await lab.complete(queue, worker, 'old', 1, { jobId: 'old' });
-    await lab.pass(1_100);
+    await lab.pass(300);
     await lab.complete(queue, worker, 'young', 1, { jobId: 'young' });
-    await lab.complete(queue, worker, 'last', 1, { jobId: 'last', removeOnComplete: { age: 1 } });
+    await lab.complete(queue, worker, 'last', 1, { jobId: 'last', removeOnComplete: { age: 0.2 } });
     return lab.where(queue);
   },
   'by age with a limit removes that many, newest of the old first': async lab => {

@@ -120,7 +120,7 @@ export const concurrency = family('global concurrency', {
     await queue.add('due', {}, { delay: 1, timestamp: 1_000, jobId: 'due' });
     return { tuple: await worker.getBackend().moveToActive('t'), where: await lab.where(queue) };
   },
-  'a paused queue is maxed': async lab => {
+  'a paused queue is not maxed': async lab => {
     const queue = lab.queue();
     const before = await queue.isMaxed();
     await queue.pause();
