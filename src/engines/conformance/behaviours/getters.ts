@@ -239,6 +239,22 @@ export const combined = family('getters: combined', {
       ? { ordered: ids.join() === [...ids].sort().reverse().join() }
       : { ordered: true };
   },
+  ...table(
+    ['completed', 'failed'] as const,
+    state => `orders ${state} jobs by the time they finished, not by id or arrival`,
+    async (lab, state) => {
+      const queue = lab.queue();
+      const worker = lab.worker();
+      for (const jobId of ['b', 'c', 'a']) await queue.add(jobId, {}, { jobId });
+      const jobs = [await lab.take(worker), await lab.take(worker), await lab.take(worker)];
+      for (const n of [1, 2, 0]) {
+        if (state === 'completed') await jobs[n]?.moveToCompleted(1, 't', false);
+        else await jobs[n]?.moveToFailed(new Error('x'), 't', false);
+        await lab.pass(3);
+      }
+      return { up: await queue.getRanges([state], 0, -1, true), down: await queue.getRanges([state], 0, -1) };
+    },
+  ),
   'shows the fields of a job in every getter alike': async lab => {
     const { queue } = await oneIn(lab, 'completed', { attempts: 2 });
     const [listed] = await queue.getCompleted();

@@ -16,7 +16,9 @@ export const iterations = family('scheduler: iterations', {
     await lab.take(lab.worker());
     const [next] = await queue.getDelayed();
     const gap = Number(next?.id?.split(':').at(-1)) - Number(first?.id?.split(':').at(-1));
-    return { gap, stored: await lab.stored(queue, next?.id), scheduler: await scheduler(lab, queue, 's') };
+    const raw = await queue.getBackend().getJobData(next?.id ?? '');
+    const stored = { data: raw?.data, name: raw?.name, key: raw?.repeatJobKey, attempts: raw?.opts.attempts };
+    return { gap, stored, scheduler: await scheduler(lab, queue, 's') };
   },
   'counts the iterations': async lab => {
     const queue = lab.queue();
