@@ -123,8 +123,9 @@ export async function dependencies(lab: Lab, queue: LabQueue, id: string) {
   });
 }
 
-/** A scheduler with its times told as relations, since they depend on the clock. */
-export async function scheduler(lab: Lab, queue: LabQueue, id: string) {
+/** A scheduler with its times told as relations, since they depend on the clock.
+ * After a change of interval the offset is the old one's, and says nothing (`slots` false). */
+export async function scheduler(lab: Lab, queue: LabQueue, id: string, slots = true) {
   const found = await queue.getJobScheduler(id);
   if (!found) return 'missing';
   const { next, offset, ...rest } = found;
@@ -133,6 +134,10 @@ export async function scheduler(lab: Lab, queue: LabQueue, id: string) {
     ...rest,
     next: next === undefined || next === null ? String(next) : next > lab.startedAt - 1_000 ? 'set' : 'past',
     offset: offset === undefined ? 'none' : every && next ? 'of the slot' : 'set',
-    offsetMatches: every && next && offset !== undefined ? (next - offset) % every === 0 : 'no slots',
+    offsetMatches: !slots
+      ? undefined
+      : every && next && offset !== undefined
+        ? (next - offset) % every === 0
+        : 'no slots',
   });
 }

@@ -149,7 +149,7 @@ export const changing = family('scheduler: change', {
     await queue.upsertJobScheduler('s', { every: hour });
     await queue.upsertJobScheduler('s', { every: 2 * hour });
     return {
-      scheduler: await scheduler(lab, queue, 's'),
+      scheduler: await scheduler(lab, queue, 's', false),
       counts: await queue.getJobCounts('wait', 'delayed'),
     };
   },
@@ -158,7 +158,7 @@ export const changing = family('scheduler: change', {
     await queue.upsertJobScheduler('s', { every: hour });
     await queue.upsertJobScheduler('s', { pattern: '0 0 1 1 *' });
     return {
-      scheduler: await scheduler(lab, queue, 's'),
+      scheduler: await scheduler(lab, queue, 's', false),
       counts: await queue.getJobCounts('wait', 'delayed'),
     };
   },
@@ -167,7 +167,7 @@ export const changing = family('scheduler: change', {
     await queue.upsertJobScheduler('s', { pattern: '0 0 1 1 *' });
     await queue.upsertJobScheduler('s', { every: hour });
     return {
-      scheduler: await scheduler(lab, queue, 's'),
+      scheduler: await scheduler(lab, queue, 's', false),
       counts: await queue.getJobCounts('wait', 'delayed'),
     };
   },
@@ -202,14 +202,14 @@ export const changing = family('scheduler: change', {
     const queue = lab.queue();
     await queue.upsertJobScheduler('s', { every: hour, limit: 5, endDate: Date.now() + 48 * hour });
     await queue.upsertJobScheduler('s', { every: hour });
-    return scheduler(lab, queue, 's');
+    return scheduler(lab, queue, 's', false);
   },
   'keeps the iteration count': async lab => {
     const queue = lab.queue();
     await queue.upsertJobScheduler('s', { every: hour });
     await lab.take(lab.worker());
     await queue.upsertJobScheduler('s', { every: hour }, { data: { n: 2 } });
-    return scheduler(lab, queue, 's');
+    return scheduler(lab, queue, 's', false);
   },
   'emits what happens to the old and the new job': async lab => {
     const queue = lab.queue();
