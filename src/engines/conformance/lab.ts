@@ -228,10 +228,13 @@ export class Lab {
     return scrub(value, { labels: this.labels, startedAt: this.startedAt });
   }
 
-  /** Closes all that was opened, newest first, by force. */
+  /** Closes all that was opened, newest first, by force; what does not close within 3 s is left behind. */
   async close(): Promise<void> {
     for (const closable of this.opened.splice(0).reverse()) {
-      await closable.close(true).catch(() => undefined);
+      const late = new AbortController();
+      const closed = closable.close(true).catch(() => undefined);
+      await Promise.race([closed, sleep(3_000, undefined, { signal: late.signal }).catch(() => undefined)]);
+      late.abort();
     }
   }
 

@@ -26,7 +26,7 @@ describe('the suite itself', () => {
     await compareEngines({
       subject: { ...oracle, name: 'redis (other prefix)', prefix: 'other' },
       oracle,
-      runs: 25,
+      runs: 15,
     });
   });
 });

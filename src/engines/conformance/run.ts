@@ -16,11 +16,15 @@ export interface Result {
   took: number;
 }
 
-/** No behaviour may take longer than this, in milliseconds. */
-const limit = 20_000;
+/** No behaviour may take longer than this unless told otherwise, in milliseconds. */
+const patience = 20_000;
 
 /** Runs one behaviour in a lab of its own and answers what it saw. */
-export async function answerOf(behaviour: Behaviour, engine: EngineUnderTest): Promise<Json> {
+export async function answerOf(
+  behaviour: Behaviour,
+  engine: EngineUnderTest,
+  limit = patience,
+): Promise<Json> {
   const lab = new Lab(engine);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -36,8 +40,12 @@ export async function answerOf(behaviour: Behaviour, engine: EngineUnderTest): P
   }
 }
 
-/** Runs all behaviours whose key contains `filter`, one after the other. */
-export async function runBehaviours(engine: EngineUnderTest, filter = ''): Promise<Result[]> {
+/** Runs all behaviours whose key contains `filter`, one after the other, each for at most `limit` ms. */
+export async function runBehaviours(
+  engine: EngineUnderTest,
+  filter = '',
+  limit = patience,
+): Promise<Result[]> {
   const results: Result[] = [];
   for (const behaviour of behaviours) {
     const key = keyOf(behaviour);
@@ -45,7 +53,7 @@ export async function runBehaviours(engine: EngineUnderTest, filter = ''): Promi
     const began = performance.now();
     const result: Result = { key, group: behaviour.group, took: 0 };
     try {
-      result.answer = await answerOf(behaviour, engine);
+      result.answer = await answerOf(behaviour, engine, limit);
     } catch (error) {
       result.error = error instanceof Error ? error : new Error(String(error));
     }
