@@ -1,0 +1,285 @@
+import { RateLimitError, UnrecoverableError } from 'bullmq';
+import { family } from '../engine.ts';
+import { fourIn, oneIn } from './fixtures.ts';
+
+/** A paused queue keeps its jobs in wait, counts them there, and hands out none. */
+export const pausing = family('pause', {
+  'hands out nothing': async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    await queue.pause();
+    return { tuple: await worker.getBackend().moveToActive('t'), where: await lab.where(queue) };
+  },
+  'counts the jobs as waiting': async lab => {
+    const { queue } = await fourIn(lab, 'wait');
+    await queue.pause();
+    return { counts: await queue.getJobCounts(), state: await queue.getJobState('j1') };
+  },
+  'takes new jobs, in order': async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    await queue.pause();
+    await queue.add('new', {}, { jobId: 'new' });
+    await queue.add('first', {}, { jobId: 'first', lifo: true });
+    await queue.add('p', {}, { jobId: 'p', priority: 1 });
+    const where = await lab.where(queue);
+    await queue.resume();
+    return { where, order: await lab.runAll(worker) };
+  },
+  'emits paused and resumed, each time it is told': async lab => {
+    const queue = lab.queue();
+    await queue.pause();
+    await queue.pause();
+    await queue.resume();
+    await queue.resume();
+    return lab.eventLog(queue);
+  },
+  'isPaused tells': async lab => {
+    const queue = lab.queue();
+    const answers = [await queue.isPaused()];
+    await queue.pause();
+    answers.push(await queue.isPaused());
+    await queue.resume();
+    return [...answers, await queue.isPaused()];
+  },
+  'is seen by other clients': async lab => {
+    const [one, two] = [lab.queue(), lab.queue()];
+    await one.pause();
+    return { paused: await two.isPaused(), meta: await two.getBackend().getQueueMetaField('paused') };
+  },
+  'shows in the meta data': async lab => {
+    const queue = lab.queue();
+    await queue.waitUntilReady();
+    await queue.pause();
+    const { version, ...meta } = await queue.getMeta();
+    return { meta, version: typeof version };
+  },
+  'lets active jobs finish': async lab => {
+    const { queue, worker } = await oneIn(lab, 'wait');
+    const job = await lab.take(worker);
+    await queue.pause();
+    await job.moveToCompleted('ok', 't', false);
+    return lab.where(queue);
+  },
+  'keeps the order over pause and resume': async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    await queue.pause();
+    await queue.resume();
+    return { where: await lab.where(queue), order: await lab.runAll(worker) };
+  },
+  'of one queue leaves others alone': async lab => {
+    const one = await fourIn(lab, 'wait', 'one');
+    const two = await fourIn(lab, 'wait', 'two');
+    await one.queue.pause();
+    return [await lab.runAll(one.worker), await lab.runAll(two.worker)];
+  },
+  'resuming makes the jobs available again': async lab => {
+    const { queue, worker } = await fourIn(lab, 'prioritized');
+    await queue.pause();
+    const none = await worker.getNextJob('t', { block: false });
+    await queue.resume();
+    return { none: String(none), order: await lab.runAll(worker) };
+  },
+});
+
+/** Global concurrency: at most so many active jobs in the whole queue. */
+export const concurrency = family('global concurrency', {
+  'hands out no more than allowed': async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    await queue.setGlobalConcurrency(2);
+    await lab.take(worker);
+    const maxed = [await queue.isMaxed()];
+    await lab.take(lab.worker());
+    maxed.push(await queue.isMaxed());
+    return { maxed, tuple: await worker.getBackend().moveToActive('t'), where: await lab.where(queue) };
+  },
+  'frees a place when a job finishes': async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    await queue.setGlobalConcurrency(1);
+    const job = await lab.take(worker);
+    const next = await job.moveToCompleted('ok', 't', true);
+    return { next: Array.isArray(next) ? next[1] : 'none', where: await lab.where(queue) };
+  },
+  'is told, changed and removed': async lab => {
+    const queue = lab.queue();
+    await queue.waitUntilReady();
+    const seen: unknown[] = [await queue.getGlobalConcurrency()];
+    seen.push(await queue.setGlobalConcurrency(3), await queue.getGlobalConcurrency());
+    seen.push(await queue.setGlobalConcurrency(4), await queue.getGlobalConcurrency());
+    return [...seen, await queue.removeGlobalConcurrency(), await queue.getGlobalConcurrency()];
+  },
+  'removed lets all through': async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    await queue.setGlobalConcurrency(1);
+    await lab.take(worker);
+    await queue.removeGlobalConcurrency();
+    await lab.take(worker);
+    return { where: await lab.where(queue), maxed: await queue.isMaxed() };
+  },
+  'still promotes due jobs when maxed': async lab => {
+    const { queue, worker } = await oneIn(lab, 'active');
+    await queue.setGlobalConcurrency(1);
+    await queue.add('due', {}, { delay: 1, timestamp: 1_000, jobId: 'due' });
+    return { tuple: await worker.getBackend().moveToActive('t'), where: await lab.where(queue) };
+  },
+  'a paused queue is not maxed': async lab => {
+    const queue = lab.queue();
+    const before = await queue.isMaxed();
+    await queue.pause();
+    return [before, await queue.isMaxed()];
+  },
+});
+
+const limiter = { max: 2, duration: 60_000 };
+
+/** Rate limits: a worker's, the queue's, and one set by hand. */
+export const rates = family('rate limit', {
+  'a worker gets no more than max, then the time to wait': async lab => {
+    const { queue } = await fourIn(lab, 'wait');
+    const worker = lab.worker(null, { limiter });
+    await lab.take(worker);
+    await lab.take(worker);
+    const tuple = await worker.getBackend().moveToActive('t');
+    const ttl = Number(tuple[2]);
+    return {
+      head: [tuple[0], tuple[1], tuple[3]],
+      within: ttl > 50_000 && ttl <= 60_000,
+      where: await lab.where(queue),
+    };
+  },
+  "a worker without limiter is not held by another one's": async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    const limited = lab.worker(null, { limiter: { max: 1, duration: 60_000 } });
+    await lab.take(limited);
+    await lab.take(worker);
+    return lab.where(queue);
+  },
+  'counts jobs fetched while finishing': async lab => {
+    const { queue } = await fourIn(lab, 'wait');
+    const worker = lab.worker(null, { limiter });
+    const job = await lab.take(worker);
+    await job.moveToCompleted('ok', 't', true);
+    const second = await queue.getJob('j2');
+    await worker.getBackend().extendLock('j2', 't', 9_000);
+    const done = second ? await worker.getBackend().moveToCompleted(second, 1, false, 't', true) : undefined;
+    const tuple = Array.isArray(done?.result) ? done.result : [];
+    return { head: tuple.slice(0, 2), limited: Number(tuple[2]) > 50_000, where: await lab.where(queue) };
+  },
+  'opens again after the duration': async lab => {
+    await fourIn(lab, 'wait');
+    const worker = lab.worker(null, { limiter: { max: 1, duration: 40 } });
+    await lab.take(worker);
+    const backend = worker.getBackend();
+    const job = await lab.until(async () => (await backend.moveToActive('t'))[1], 'the limit to pass');
+    return { job };
+  },
+  'starts no window when there was no job': async lab => {
+    const queue = lab.queue();
+    await lab.worker(null, { limiter }).getBackend().moveToActive('t');
+    return { ttl: await queue.getRateLimitTtl(), max: await queue.getRateLimitTtl(1) };
+  },
+  "the queue's own max beats the worker's": async lab => {
+    const { queue } = await fourIn(lab, 'wait');
+    await queue.setGlobalRateLimit(1, 60_000);
+    const worker = lab.worker(null, { limiter: { max: 3, duration: 60_000 } });
+    await lab.take(worker);
+    const tuple = await worker.getBackend().moveToActive('t');
+    return { limited: Number(tuple[2]) > 50_000, where: await lab.where(queue) };
+  },
+  "the worker's duration beats the queue's": async lab => {
+    const { queue } = await fourIn(lab, 'wait');
+    await queue.setGlobalRateLimit(1, 600_000);
+    const worker = lab.worker(null, { limiter: { max: 3, duration: 60_000 } });
+    await lab.take(worker);
+    const ttl = await queue.getRateLimitTtl();
+    return { within: ttl > 50_000 && ttl <= 60_000 };
+  },
+  "the queue's limit holds workers without limiter": async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    await queue.setGlobalRateLimit(2, 60_000);
+    await lab.take(worker);
+    await lab.take(worker);
+    const tuple = await worker.getBackend().moveToActive('t');
+    return { limited: Number(tuple[2]) > 50_000, where: await lab.where(queue) };
+  },
+  "the queue's limit is told and removed": async lab => {
+    const queue = lab.queue();
+    await queue.waitUntilReady();
+    const seen: unknown[] = [await queue.getGlobalRateLimit()];
+    seen.push(await queue.setGlobalRateLimit(7, 500), await queue.getGlobalRateLimit());
+    return [...seen, await queue.removeGlobalRateLimit(), await queue.getGlobalRateLimit()];
+  },
+  'set by hand holds workers with a limiter': async lab => {
+    const { queue } = await fourIn(lab, 'wait');
+    await queue.rateLimit(60_000);
+    const tuple = await lab.worker(null, { limiter }).getBackend().moveToActive('t');
+    return { limited: Number(tuple[2]) > 50_000, where: await lab.where(queue) };
+  },
+  'set by hand does not hold workers without one': async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    await queue.rateLimit(60_000);
+    await lab.take(worker);
+    return lab.where(queue);
+  },
+  'set by a worker is the same': async lab => {
+    const { queue } = await fourIn(lab, 'wait');
+    await lab.worker(null, { limiter }).rateLimit(60_000);
+    const ttl = await queue.getRateLimitTtl();
+    return { within: ttl > 50_000 && ttl <= 60_000 };
+  },
+  'set by hand can be removed': async lab => {
+    const { queue } = await fourIn(lab, 'wait');
+    await queue.rateLimit(60_000);
+    const removed = [await queue.removeRateLimitKey(), await queue.removeRateLimitKey()];
+    const job = await lab.take(lab.worker(null, { limiter }));
+    return { removed, job: job.id, ttl: await queue.getRateLimitTtl(5) };
+  },
+  'getRateLimitTtl answers -2 without a limit, 0 below max': async lab => {
+    const { queue } = await fourIn(lab, 'wait');
+    const none = [await queue.getRateLimitTtl(), await queue.getRateLimitTtl(1)];
+    await lab.take(lab.worker(null, { limiter }));
+    return {
+      none,
+      below: await queue.getRateLimitTtl(2),
+      reached: (await queue.getRateLimitTtl(1)) > 50_000,
+    };
+  },
+  "getRateLimitTtl follows the queue's own max": async lab => {
+    const { queue, worker } = await fourIn(lab, 'wait');
+    await queue.setGlobalRateLimit(2, 60_000);
+    await lab.take(worker);
+    const below = await queue.getRateLimitTtl();
+    await lab.take(worker);
+    return { below, reached: (await queue.getRateLimitTtl()) > 50_000 };
+  },
+  'still promotes due jobs while limited': async lab => {
+    const queue = lab.queue();
+    await queue.add('due', {}, { delay: 1, timestamp: 1_000, jobId: 'due' });
+    await queue.rateLimit(60_000);
+    await lab.worker(null, { limiter }).getBackend().moveToActive('t');
+    return lab.where(queue);
+  },
+  "a processor's RateLimitError puts its job back in front": async lab => {
+    const queue = lab.queue();
+    for (const jobId of ['a', 'b']) await queue.add(jobId, {}, { jobId });
+    const order: string[] = [];
+    const worker = lab.worker(
+      async job => {
+        order.push(job.name);
+        if (order.length > 1) return 'done';
+        await worker.rateLimit(30);
+        throw new RateLimitError();
+      },
+      { limiter: { max: 5, duration: 1_000 } },
+    );
+    await lab.until(async () => (await queue.getCompletedCount()) === 2, 'both jobs');
+    return { order, stored: await lab.stored(queue, 'a') };
+  },
+  "a processor's UnrecoverableError fails at once": async lab => {
+    const queue = lab.queue();
+    await queue.add('a', {}, { attempts: 5, jobId: 'a' });
+    lab.worker(async () => {
+      throw new UnrecoverableError('enough');
+    });
+    await lab.until(async () => (await queue.getFailedCount()) === 1, 'the failure');
+    return lab.stored(queue, 'a');
+  },
+});

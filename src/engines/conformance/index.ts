@@ -1,0 +1,22 @@
+import recorded from './answers.json' with { type: 'json' };
+import { type ConformanceOptions, conformance as declare } from './run.ts';
+
+export { behaviours } from './behaviours/index.ts';
+export type { AnyBackendFactory, Behaviour, EngineUnderTest } from './engine.ts';
+export type { Json } from './json.ts';
+export type { ConformanceOptions, Result, TestFramework } from './run.ts';
+export { runBehaviours } from './run.ts';
+
+/**
+ * Declares the whole suite, one test a behaviour, with the test functions passed in:
+ *
+ *     import { describe, it } from 'vitest';
+ *     conformance({ describe, it, engine: { name: 'mine', factory, connection: () => ({ ... }) } });
+ *
+ * The engine must answer what Redis answered when the answers were recorded.
+ */
+export function conformance(
+  options: Omit<ConformanceOptions, 'answers'> & Partial<Pick<ConformanceOptions, 'answers'>>,
+): void {
+  declare({ ...options, answers: options.answers ?? (recorded as ConformanceOptions['answers']) });
+}
