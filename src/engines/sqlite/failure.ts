@@ -33,7 +33,9 @@ export function isCorruption(error: unknown): boolean {
 /** The medium refuses for now (full, I/O error, read-only): the data on it is intact and it may recover. */
 export function isMediumFault(error: unknown): boolean {
   const code = primaryCode(error);
-  return code === SQLITE.full || code === SQLITE.ioError || code === SQLITE.readOnly || code === SQLITE.cannotOpen;
+  return (
+    code === SQLITE.full || code === SQLITE.ioError || code === SQLITE.readOnly || code === SQLITE.cannotOpen
+  );
 }
 
 /** Puts an error of SQLite into our words; any other error is returned as it is. */

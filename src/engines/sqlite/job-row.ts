@@ -45,7 +45,8 @@ export function newJob(job: JobJson, jobId: string | undefined, link: ParentLink
   const opts = job.opts ?? {};
   const priority = opts.priority ?? 0;
   const delay = opts.delay ?? 0;
-  if (typeof delay !== 'number' || !Number.isFinite(delay)) throw invalid('delay', 'a finite number of ms', delay);
+  if (typeof delay !== 'number' || !Number.isFinite(delay))
+    throw invalid('delay', 'a finite number of ms', delay);
   if (!Number.isInteger(priority) || priority < 0 || priority > MAX_PRIORITY) {
     throw invalid('priority', `a whole number from 0 to ${MAX_PRIORITY}`, priority);
   }
@@ -94,8 +95,8 @@ export function rowNumber(row: Row): number {
 export function readJob(session: Session, row: Row): JobJson {
   const flags = row[2] as number;
   const opts = JSON.parse(row[22] as string) as JobsOptions;
-  const job: JobJson = {
-    id: row[1] as string,
+  // Like Redis' hash it doesn't hold its own id: BullMQ knows it from the key it asked for.
+  const job: Omit<JobJson, 'id'> = {
     name: row[3] as string,
     data: (flags & Flag.payload) === 0 ? (row[23] as string) : session.jobs.payload(rowNumber(row)),
     opts,
@@ -134,12 +135,19 @@ export function readJob(session: Session, row: Row): JobJson {
   if (deferredFailure !== null) job.deferredFailure = deferredFailure;
   const stacktrace = text(row[21]);
   if (stacktrace !== null) job.stacktrace = stacktrace;
-  return job;
+  return job as JobJson;
+}
+
+/** The id of a full row. */
+export function rowId(row: Row): string {
+  return row[1] as string;
 }
 
 /** Whether finishing this row needs no look at parents, children or de-duplication. */
 export function isPlain(row: Row): boolean {
-  return ((row[2] as number) & Flag.children) === 0 && row[12] === null && row[15] === null && row[17] === null;
+  return (
+    ((row[2] as number) & Flag.children) === 0 && row[12] === null && row[15] === null && row[17] === null
+  );
 }
 
 /** Attempts made so far, of a full row. */

@@ -37,7 +37,8 @@ export function readMark(path: string): Mark | 'damaged' | undefined {
     closeSync(fd);
   }
   const intact =
-    bytes.toString('latin1', 0, 8) === MAGIC && bytes.readUInt32LE(SIZE - 4) === crc32(bytes.subarray(0, SIZE - 4));
+    bytes.toString('latin1', 0, 8) === MAGIC &&
+    bytes.readUInt32LE(SIZE - 4) === crc32(bytes.subarray(0, SIZE - 4));
   if (!intact) return 'damaged';
   return {
     commits: Number(bytes.readBigUInt64LE(8)),

@@ -1,4 +1,15 @@
-import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, readSync, type Stats, statfsSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readSync,
+  type Stats,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SpillwayError } from '../../shared/errors.ts';
@@ -40,7 +51,8 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
     // Opening waits in place for a while: another process may be creating or recovering the same file.
     db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     db.exec('PRAGMA journal_mode = WAL');
-    if (existing !== undefined && existing.size > 0 && existing.size <= QUICK_CHECK_LIMIT) quickCheck(db, file);
+    if (existing !== undefined && existing.size > 0 && existing.size <= QUICK_CHECK_LIMIT)
+      quickCheck(db, file);
     migrate(db, file, bootId());
     const lostCommits = checkMark(db, file, mark);
     tune(db);
@@ -68,7 +80,10 @@ function checkPath(file: string): Stats | undefined {
   const folder = dirname(file);
   const about = statSync(folder, { throwIfNoEntry: false });
   if (about === undefined || !about.isDirectory()) {
-    throw openError(file, `the folder ${folder} does not exist. Make it first (mkdir -p), Spillway doesn't guess`);
+    throw openError(
+      file,
+      `the folder ${folder} does not exist. Make it first (mkdir -p), Spillway doesn't guess`,
+    );
   }
   refuseNetworkDisk(file, statfsSync(folder).type);
   const found = statSync(file, { throwIfNoEntry: false });
@@ -122,7 +137,11 @@ function checkHeader(file: string, ours: boolean): void {
   if (head.toString('latin1') === 'SQLite format 3\0') return;
   // Without our mark beside it this never was a database of ours: say so and touch nothing.
   if (!ours) throw openError(file, 'it is not a SQLite database. Name another file');
-  throw quarantine(file, 'damaged', `${file} no longer begins like a SQLite database: its header was overwritten.`);
+  throw quarantine(
+    file,
+    'damaged',
+    `${file} no longer begins like a SQLite database: its header was overwritten.`,
+  );
 }
 
 /** The file is 0600, and so are the log and the shared memory that SQLite makes beside it with the same mode. */

@@ -43,7 +43,9 @@ export function resolveOptions(given: unknown): ResolvedOptions {
   if (typeof given !== 'object' || given === null) {
     throw invalid('connection', 'an object with a `file`', given);
   }
-  const { file, durability, busyTimeoutMs } = given as Partial<Record<keyof SqliteConnectionOptions, unknown>>;
+  const { file, durability, busyTimeoutMs } = given as Partial<
+    Record<keyof SqliteConnectionOptions, unknown>
+  >;
   if (typeof file !== 'string' || file === '' || file.includes('\0')) {
     throw invalid('connection.file', 'a path, or ":memory:"', file);
   }
@@ -65,7 +67,11 @@ export function resolveOptions(given: unknown): ResolvedOptions {
 
 function invalid(option: string, range: string, received: unknown): SpillwayError {
   const shown = typeof received === 'string' ? JSON.stringify(received) : String(received);
-  return new SpillwayError('SPILLWAY_INVALID_OPTION', `Option ${option} must be ${range}; received ${shown}.`, {
-    details: { option, range },
-  });
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} must be ${range}; received ${shown}.`,
+    {
+      details: { option, range },
+    },
+  );
 }

@@ -32,7 +32,8 @@ export function quarantine(
       copyFileSync(`${file}-wal`, `${file}-quarantine-wal`);
       note.log = `${file}-quarantine-wal`;
     }
-    if (!existsSync(notePath(file))) writeFileSync(notePath(file), `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600 });
+    if (!existsSync(notePath(file)))
+      writeFileSync(notePath(file), `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600 });
   } catch {
     // The disk may refuse the note as well; the error below still stops this process.
   }
@@ -52,9 +53,13 @@ export function refuseIfQuarantined(file: string): void {
   } catch {
     // A note that can't be read still is a note.
   }
-  throw new SpillwayError('SPILLWAY_SQLITE_QUARANTINED', `${file} is in quarantine. ${message} ${advice(file)}`, {
-    details: { file },
-  });
+  throw new SpillwayError(
+    'SPILLWAY_SQLITE_QUARANTINED',
+    `${file} is in quarantine. ${message} ${advice(file)}`,
+    {
+      details: { file },
+    },
+  );
 }
 
 function advice(file: string): string {

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { groupEvents, rowsOf, tailLength, TAIL_LIMIT } from './event-chunks.ts';
+import { groupEvents, rowsOf, TAIL_LIMIT, tailLength } from './event-chunks.ts';
 import { count, newQueueState, type QueueState, queueColumns, readQueueState } from './queue-state.ts';
 import { State } from './schema.ts';
 import { FlowSql } from './sql/flows.ts';
@@ -152,7 +152,8 @@ export class Session {
     const maxLength = Number(this.meta(queue).get('opts.maxLenEvents') ?? 10_000);
     queue.tail.push(groupEvents(queue, events, this.now()));
     if (tailLength(queue.tail) > TAIL_LIMIT) {
-      for (const row of rowsOf(queue.tail)) this.queues.addEvents(queue.num, row.ms, row.seq, row.n, row.body);
+      for (const row of rowsOf(queue.tail))
+        this.queues.addEvents(queue.num, row.ms, row.seq, row.n, row.body);
       queue.tail = [];
     }
     queue.tailJson = JSON.stringify(queue.tail);
@@ -214,7 +215,9 @@ export class Session {
 
   /** Whether a worker that asks now would get a job (rate limits aside). */
   isClaimable(queue: QueueState): boolean {
-    return (count(queue, State.wait) > 0 || count(queue, State.prioritized) > 0) && !this.isPausedOrMaxed(queue);
+    return (
+      (count(queue, State.wait) > 0 || count(queue, State.prioritized) > 0) && !this.isPausedOrMaxed(queue)
+    );
   }
 
   /** Score of the next delayed job, or null. */

@@ -1,7 +1,14 @@
 import { EventEmitter } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
 import { Refusal } from './codes.ts';
-import { closedError, isBusy, isCorruption, isMediumFault, SqliteUnavailableError, translate } from './failure.ts';
+import {
+  closedError,
+  isBusy,
+  isCorruption,
+  isMediumFault,
+  SqliteUnavailableError,
+  translate,
+} from './failure.ts';
 import { FileGuard } from './file-guard.ts';
 import { openFile } from './open.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -235,8 +242,14 @@ export class Store extends EventEmitter {
 
   /** Decides what becomes of operations whose transaction was undone. */
   #failed(operations: Operation[], error: unknown): void {
-    if (isCorruption(error) || this.#guard.isLost(error)) return this.#break(operations, error);
-    if (isBusy(error)) return this.#retryBusy(operations, error);
+    if (isCorruption(error) || this.#guard.isLost(error)) {
+      this.#break(operations, error);
+      return;
+    }
+    if (isBusy(error)) {
+      this.#retryBusy(operations, error);
+      return;
+    }
     if (operations.length > 1) {
       this.#alone.push(...operations);
       return;
@@ -245,7 +258,10 @@ export class Store extends EventEmitter {
     const failure = translate(error, this.options.file);
     if (operation.kind.report === true && isMediumFault(error)) {
       // The job has run: its result waits for the disk rather than being lost. While closing, BullMQ reports no more.
-      if (this.#closing) return operation.reject(new SqliteUnavailableError(failure));
+      if (this.#closing) {
+        operation.reject(new SqliteUnavailableError(failure));
+        return;
+      }
       this.emit('unavailable', failure);
       this.#alone.unshift(operation);
       this.#later(REPORT_RETRY_MS);

@@ -1,5 +1,5 @@
 import type { JobProgress, MinimalJob } from 'bullmq';
-import { cleanableState, cleanSlice, type Cursor, drainSlice, obliterateSlice, START } from '../ops/clean.ts';
+import { type Cursor, cleanableState, cleanSlice, drainSlice, obliterateSlice, START } from '../ops/clean.ts';
 import { readDedup } from '../ops/dedup.ts';
 import { addLog, clearLogs, updateData, updateProgress } from '../ops/details.ts';
 import { dropMeta, setMeta } from '../ops/events.ts';
@@ -24,7 +24,9 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async drain(delayed: boolean): Promise<void> {
-    for (const state of delayed ? [State.wait, State.delayed, State.prioritized] : [State.wait, State.prioritized]) {
+    for (const state of delayed
+      ? [State.wait, State.delayed, State.prioritized]
+      : [State.wait, State.prioritized]) {
       let from: Cursor | undefined = START;
       while (from !== undefined) {
         const start: Cursor = from;
@@ -57,7 +59,9 @@ export abstract class ManagingBackend extends WorkingBackend {
     let left = opts.count;
     while (left > 0) {
       const slice = Math.min(left, SLICE);
-      const outcome = await this.write((session, queue) => obliterateSlice(session, queue, slice, opts.force));
+      const outcome = await this.write((session, queue) =>
+        obliterateSlice(session, queue, slice, opts.force),
+      );
       if (outcome === 'not-paused') throw new Error('Cannot obliterate non-paused queue');
       if (outcome === 'active-jobs') throw new Error('Cannot obliterate queue with active jobs');
       if (outcome === 'done') return 0;
@@ -140,9 +144,7 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async removeQueueMetaFields(fields: string[]): Promise<number> {
-    return this.write(
-      (session, queue) => fields.filter(field => dropMeta(session, queue, field)).length,
-    );
+    return this.write((session, queue) => fields.filter(field => dropMeta(session, queue, field)).length);
   }
 
   async setRateLimit(expireTimeMs: number): Promise<void> {

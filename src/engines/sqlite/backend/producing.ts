@@ -124,7 +124,8 @@ function* addTree(
   }
   for (const [key, job] of parents) {
     if (unattached.has(key)) continue;
-    const parent = job.parent === null ? locate(session, key) : locateParent(session, parseParent(job.parent));
+    const parent =
+      job.parent === null ? locate(session, key) : locateParent(session, parseParent(job.parent));
     if (parent !== undefined) releaseIfNoPending(session, parent, session.now());
     yield;
   }

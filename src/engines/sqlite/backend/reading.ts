@@ -104,11 +104,7 @@ export abstract class ReadingBackend extends ManagingBackend {
     return this.read((session, queue) => childValues(session, queue, jobId, ChildKind.ignored));
   }
 
-  async getMetrics(
-    type: 'completed' | 'failed',
-    start = 0,
-    end = -1,
-  ): Promise<[string[], string[], number]> {
+  async getMetrics(type: 'completed' | 'failed', start = 0, end = -1): Promise<[string[], string[], number]> {
     return this.read((session, queue) => {
       const metric = readMetric(session, queue, type);
       const points = metric?.points ?? [];
@@ -127,7 +123,10 @@ export abstract class ReadingBackend extends ManagingBackend {
     { start, end, fetchJobs }: { start: number; end: number; fetchJobs?: boolean },
   ): Promise<Page> {
     const cut = key.lastIndexOf(':');
-    const kinds: Record<string, typeof ChildKind.pending | typeof ChildKind.processed | typeof ChildKind.ignored> = {
+    const kinds: Record<
+      string,
+      typeof ChildKind.pending | typeof ChildKind.processed | typeof ChildKind.ignored
+    > = {
       dependencies: ChildKind.pending,
       processed: ChildKind.processed,
       failed: ChildKind.ignored,
@@ -168,11 +167,11 @@ export abstract class ReadingBackend extends ManagingBackend {
     return this.read((session, queue) => session.meta(queue).has(field));
   }
 
-  /** Fields and values in turn, and the next run; `[null, null]` when there is no such scheduler. */
-  async getJobScheduler(id: string): Promise<[string[] | null, string | null]> {
+  /** Fields and values in turn, and the next run; as with Redis an empty array when there is no such scheduler. */
+  async getJobScheduler(id: string): Promise<[string[], string]> {
     return this.read((session, queue) => {
       const scheduler = readScheduler(session, queue, id);
-      if (scheduler === undefined) return [null, null];
+      if (scheduler === undefined) return [] as unknown as [string[], string];
       return [Object.entries(scheduler.fields).flat(), String(scheduler.next)];
     });
   }

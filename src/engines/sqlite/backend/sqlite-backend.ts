@@ -8,8 +8,8 @@ import type { StoreHandle } from '../registry.ts';
 import type { Session } from '../session.ts';
 import { READ } from '../store.ts';
 import { timers } from '../time.ts';
-import type { BackendOptions } from './core.ts';
 import { ClientRecord, listClients } from './clients.ts';
+import type { BackendOptions } from './core.ts';
 import { ReadingBackend } from './reading.ts';
 
 /** Rows of events read at once; each holds up to 100. */
@@ -44,7 +44,12 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
   /** Where '$' stood when this reader came into being, so that no event is missed between two reads. */
   #newest: Promise<readonly [ms: number, seq: number]> | undefined;
 
-  constructor(ownership: Ownership, queueName: string, options: BackendOptions, role: 'worker' | 'reader' | 'plain') {
+  constructor(
+    ownership: Ownership,
+    queueName: string,
+    options: BackendOptions,
+    role: 'worker' | 'reader' | 'plain',
+  ) {
     super(ownership.handle.store, queueName, options);
     this.#ownership = ownership;
     this.#onTrouble = error => this.emit('error', error);
@@ -117,7 +122,12 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
 
   forQueue(queueName: string, prefix?: string): SqliteQueueBackend {
     const options = { ...this.options, prefix: prefix ?? this.prefix };
-    return new SqliteQueueBackend({ handle: this.#ownership.handle, owner: false }, queueName, options, 'plain');
+    return new SqliteQueueBackend(
+      { handle: this.#ownership.handle, owner: false },
+      queueName,
+      options,
+      'plain',
+    );
   }
 
   /** In the format of Redis' CLIENT LIST, which BullMQ parses; `addr` holds the process id. */
@@ -189,7 +199,10 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
   }
 
   /** Looks, and if there is nothing waits for changes of the queue until there is something, the time is up or it is interrupted. */
-  #wait<T>(timeoutMs: number, look: (session: Session, queue: QueueState) => T | undefined): Promise<T | null> {
+  #wait<T>(
+    timeoutMs: number,
+    look: (session: Session, queue: QueueState) => T | undefined,
+  ): Promise<T | null> {
     return new Promise<T | null>((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
       let leave: (() => void) | undefined;

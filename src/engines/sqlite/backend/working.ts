@@ -176,7 +176,9 @@ export abstract class WorkingBackend extends ProducingBackend {
   }
 
   async promote(jobId: string): Promise<void> {
-    await this.coded('promote', { jobId, state: 'delayed' }, (session, queue) => promote(session, queue, jobId));
+    await this.coded('promote', { jobId, state: 'delayed' }, (session, queue) =>
+      promote(session, queue, jobId),
+    );
   }
 
   moveStalledJobsToWait(): Promise<string[]> {
@@ -199,11 +201,17 @@ export abstract class WorkingBackend extends ProducingBackend {
   }
 
   /** Returns 1 when `count` jobs were moved and there may be more, else 0. */
-  async #moveMany(from: 'completed' | 'failed' | 'delayed', total: number, timestamp: number): Promise<number> {
+  async #moveMany(
+    from: 'completed' | 'failed' | 'delayed',
+    total: number,
+    timestamp: number,
+  ): Promise<number> {
     let left = total;
     while (left > 0) {
       const slice = Math.min(left, SLICE);
-      const moved = await this.write((session, queue) => moveJobsToWait(session, queue, from, slice, timestamp));
+      const moved = await this.write((session, queue) =>
+        moveJobsToWait(session, queue, from, slice, timestamp),
+      );
       left -= moved;
       if (moved < slice) return left <= 0 ? 1 : 0;
     }

@@ -25,7 +25,8 @@ export function addJob(
   let parent: Located | undefined;
   if (job.parentKey !== null) {
     session.forgetJobs();
-    parent = job.parent === null ? locate(session, job.parentKey) : locateParent(session, parseParent(job.parent));
+    parent =
+      job.parent === null ? locate(session, job.parentKey) : locateParent(session, parseParent(job.parent));
     if (parent === undefined) return ErrorCode.ParentJobNotExist;
   }
   queue.idCounter += 1;
@@ -78,7 +79,8 @@ export function enqueue(
       : job.lifo
         ? frontScore(queue)
         : backScore(queue);
-    if (!store(session, queue, job, id, prioritized ? State.prioritized : State.wait, score, timestamp)) return false;
+    if (!store(session, queue, job, id, prioritized ? State.prioritized : State.wait, score, timestamp))
+      return false;
     session.emit(queue, 'waiting', 'jobId', id);
   }
   return true;

@@ -1,5 +1,5 @@
 import type { JobJson } from 'bullmq';
-import { attemptsMade, isPlain, readJob, rowNumber } from '../job-row.ts';
+import { attemptsMade, isPlain, readJob, rowId, rowNumber } from '../job-row.ts';
 import { count, type QueueState, recount } from '../queue-state.ts';
 import { Flag, State } from '../schema.ts';
 import type { Session } from '../session.ts';
@@ -88,8 +88,10 @@ function claim(
   limitDuration: number | undefined,
 ): Claimed {
   const job = readJob(session, row);
+  const id = rowId(row);
   // A job that is only taken up to be failed doesn't count against the limit.
-  if (limitDuration !== undefined && job.deferredFailure === undefined) countStart(session, queue, limitDuration);
+  if (limitDuration !== undefined && job.deferredFailure === undefined)
+    countStart(session, queue, limitDuration);
   const locked = options.token !== '0';
   queue.activeSeq += 1;
   session.jobs.claim(
@@ -101,9 +103,9 @@ function claim(
     now,
     options.name ?? null,
   );
-  session.emit(queue, 'active', 'jobId', job.id, 'prev', 'waiting');
+  session.emit(queue, 'active', 'jobId', id, 'prev', 'waiting');
   if (locked && isPlain(row)) {
-    session.rememberClaim(queue, job.id, {
+    session.rememberClaim(queue, id, {
       row: rowNumber(row),
       attemptsMade: attemptsMade(row),
       hasPayload: ((row[2] as number) & Flag.payload) !== 0,
@@ -112,5 +114,5 @@ function claim(
   job.processedOn = now;
   job.attemptsStarted += 1;
   if (options.name !== undefined) job.processedBy = options.name;
-  return [job, job.id, 0, 0];
+  return [job, id, 0, 0];
 }

@@ -143,4 +143,3 @@ function reset(session: Session, queue: QueueState): void {
     dirty: true,
   });
 }
-

@@ -31,12 +31,18 @@ function writeDedup(session: Session, queue: QueueState, opts: DeduplicationOpti
  * Decides whether a new job is a duplicate (deduplicateJob.lua).
  * @returns the id of the job that stands for it, or undefined when it is to be added.
  */
-export function deduplicate(session: Session, queue: QueueState, job: NewJob, id: string): string | undefined {
+export function deduplicate(
+  session: Session,
+  queue: QueueState,
+  job: NewJob,
+  id: string,
+): string | undefined {
   const opts = job.dedup;
   if (opts === null) return undefined;
   if (opts.replace && !job.toWaitingChildren) return replaceDelayed(session, queue, job, opts, id);
   const current = keepFirst(session, queue, job, opts, id);
-  if (current !== undefined && opts.reschedule && !job.toWaitingChildren) reschedule(session, queue, job, current);
+  if (current !== undefined && opts.reschedule && !job.toWaitingChildren)
+    reschedule(session, queue, job, current);
   return current;
 }
 

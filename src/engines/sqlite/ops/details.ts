@@ -162,11 +162,7 @@ export function dependencies(
   if (opts.failed) {
     const { cursor = 0, count = 20 } = opts.failed;
     // As Redis is asked for them: the ranks from `cursor` to `count - 1`, and always a next cursor.
-    const { offset, size } = redisWindow(
-      cursor,
-      count - 1,
-      flows.countChildren(row, ChildKind.unsuccessful),
-    );
+    const { offset, size } = redisWindow(cursor, count - 1, flows.countChildren(row, ChildKind.unsuccessful));
     result.failed = keys(flows.childrenByScore(row, ChildKind.unsuccessful, size, offset));
     result.nextFailedCursor = cursor + count;
   }

@@ -7,7 +7,7 @@ import { ChildKind, Flag, State } from '../schema.ts';
 import type { Session } from '../session.ts';
 import type { JobHead } from '../sql/jobs.ts';
 import { enqueue } from './add.ts';
-import { type ClaimOptions, type Claimed, fetchNext } from './claim.ts';
+import { type Claimed, type ClaimOptions, fetchNext } from './claim.ts';
 import { endDedupOnFinish, takeNext } from './dedup.ts';
 import { ensureMaxEvents } from './events.ts';
 import { endLock } from './locks.ts';

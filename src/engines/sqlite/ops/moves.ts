@@ -3,7 +3,7 @@ import { fieldColumns } from '../job-row.ts';
 import { type QueueState, recount } from '../queue-state.ts';
 import { ChildKind, State } from '../schema.ts';
 import type { Session } from '../session.ts';
-import { type ClaimOptions, type Claimed, fetchNext } from './claim.ts';
+import { type Claimed, type ClaimOptions, fetchNext } from './claim.ts';
 import { ensureMaxEvents } from './events.ts';
 import { windowTtl } from './limiter.ts';
 import { endLock } from './locks.ts';
@@ -236,4 +236,3 @@ export function moveJobsToWait(
   }
   return jobs.length;
 }
-

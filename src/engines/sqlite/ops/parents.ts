@@ -11,7 +11,12 @@ export function addPending(session: Session, parent: Located, childKey: string):
 }
 
 /** Books a child's result (HSET `:processed`). */
-export function addProcessed(session: Session, parent: Located, childKey: string, value: string | null): void {
+export function addProcessed(
+  session: Session,
+  parent: Located,
+  childKey: string,
+  value: string | null,
+): void {
   markParent(session, parent);
   session.flows.putChild(parent.job.row, ChildKind.processed, childKey, value ?? 'null', null);
 }
@@ -24,7 +29,8 @@ export function markParent(session: Session, { job }: Located): void {
 
 /** Moves a parent out of `waiting-children` when no child is pending any more (moveParentToWaitIfNoPendingDependencies.lua). */
 export function releaseIfNoPending(session: Session, parent: Located, timestamp: number): void {
-  if (!session.flows.anyChild(parent.job.row, ChildKind.pending)) releaseIfWaiting(session, parent, timestamp);
+  if (!session.flows.anyChild(parent.job.row, ChildKind.pending))
+    releaseIfWaiting(session, parent, timestamp);
 }
 
 export function releaseIfWaiting(session: Session, parent: Located, timestamp: number): void {
@@ -118,7 +124,8 @@ export function dropFromParent(
   if (!key) return false;
   const parent = locate(session, key);
   if (parent === undefined) return false;
-  if (!session.flows.dropChild(parent.job.row, ChildKind.pending, jobKey(child.queue, child.job.id))) return false;
+  if (!session.flows.dropChild(parent.job.row, ChildKind.pending, jobKey(child.queue, child.job.id)))
+    return false;
   if (session.flows.anyChild(parent.job.row, ChildKind.pending)) return true;
   if (parent.job.state !== State.waitingChildren) return true;
   if (hard && parent.queue.name === baseQueue) {

@@ -60,7 +60,13 @@ export function delayedScore(
 export type Movable = Pick<JobHead, 'row' | 'id' | 'state' | 'priority'>;
 
 /** Moves a job to another state and books it. */
-export function moveTo(session: Session, queue: QueueState, job: Movable, state: StateCode, score: number): void {
+export function moveTo(
+  session: Session,
+  queue: QueueState,
+  job: Movable,
+  state: StateCode,
+  score: number,
+): void {
   session.jobs.move(job.row, state, score);
   recount(queue, job.state, state);
 }

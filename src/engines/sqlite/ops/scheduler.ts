@@ -189,6 +189,14 @@ function encodeTemplateOpts(opts: JobsOptions): string {
   return JSON.stringify(encoded);
 }
 
+/** Redis' encoding knows no null in an object: BullMQ's `repeat.offset: null` is not stored. */
+function withoutNulls(opts: JobsOptions): JobsOptions {
+  const { repeat } = opts as { repeat?: Record<string, unknown> };
+  if (repeat === undefined) return opts;
+  const known = Object.fromEntries(Object.entries(repeat).filter(([, value]) => value !== null));
+  return { ...opts, repeat: known } as JobsOptions;
+}
+
 /** Adds a scheduler's job (addJobFromScheduler.lua). */
 function plan(
   session: Session,
@@ -205,7 +213,7 @@ function plan(
     id: jobId,
     name,
     data,
-    opts: encodeOpts({ ...opts, delay, jobId }),
+    opts: encodeOpts({ ...withoutNulls(opts), delay, jobId }),
     timestamp: now,
     delay,
     priority: opts.priority ?? 0,

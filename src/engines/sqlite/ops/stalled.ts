@@ -25,7 +25,8 @@ export function recoverStalled(
   const stalled = session.jobs.stalled(queue.num, queue.stalledEpoch, now, MAX_PER_CHECK);
   for (const job of stalled) {
     const stalledCount = job.stalledCount + 1;
-    const scheduled = job.schedulerId !== null && session.queues.scheduler(queue.num, job.schedulerId) !== undefined;
+    const scheduled =
+      job.schedulerId !== null && session.queues.scheduler(queue.num, job.schedulerId) !== undefined;
     session.jobs.update(job.row, {
       stalled_count: stalledCount,
       lock_token: null,

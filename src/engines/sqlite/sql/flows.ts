@@ -42,13 +42,22 @@ export class FlowSql {
       db,
       'INSERT INTO log (job, seq, line) VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM log WHERE job = ?1), ?2)',
     );
-    this.#logBounds = prepare(db, 'SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM log WHERE job = ?');
+    this.#logBounds = prepare(
+      db,
+      'SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM log WHERE job = ?',
+    );
     this.#trimLogs = prepare(db, 'DELETE FROM log WHERE job = ? AND seq <= ?');
     this.#logs = prepare(db, 'SELECT line FROM log WHERE job = ? AND seq BETWEEN ? AND ? ORDER BY seq');
     this.#dropLogs = prepare(db, 'DELETE FROM log WHERE job = ?');
   }
 
-  putChild(parent: number, kind: ChildKindCode, key: string, value: string | null, score: number | null): void {
+  putChild(
+    parent: number,
+    kind: ChildKindCode,
+    key: string,
+    value: string | null,
+    score: number | null,
+  ): void {
     this.#put.run(parent, kind, key, value, score);
   }
   /** Tells whether the child was there. */

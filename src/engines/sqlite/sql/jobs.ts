@@ -290,7 +290,14 @@ export class JobSql {
     this.#unlock.run(row);
   }
 
-  extendLock(queue: number, id: string, token: string, until: number, epoch: number, monotonic: number): boolean {
+  extendLock(
+    queue: number,
+    id: string,
+    token: string,
+    until: number,
+    epoch: number,
+    monotonic: number,
+  ): boolean {
     const row = countedRow(queue, id) ?? number(this.#rowNamed.get(queue, id)?.[0]);
     return row !== null && this.#extend.run(until, epoch, row, token, monotonic) === 1;
   }
@@ -312,7 +319,10 @@ export class JobSql {
     const key = names.join(',');
     let statement = this.#updates.get(key);
     if (statement === undefined) {
-      statement = prepare(this.#db, `UPDATE job SET ${names.map(name => `${name} = ?`).join(', ')} WHERE row = ?`);
+      statement = prepare(
+        this.#db,
+        `UPDATE job SET ${names.map(name => `${name} = ?`).join(', ')} WHERE row = ?`,
+      );
       this.#updates.set(key, statement);
     }
     statement.run(...Object.values(columns), row);
