@@ -39,3 +39,10 @@ it('fails on an unhandled rejection', async () => {
   expect(output).toContain('nobody waits for me');
   expect(code).toBe(1);
 });
+
+it('ends the child process it found', async () => {
+  const { output } = await runFixture('child process');
+  const pid = Number(/child process \(pid (\d+)\)/.exec(output)?.[1]);
+  expect(pid).toBeGreaterThan(0);
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+});

@@ -36,7 +36,10 @@ interface Watched {
 }
 
 export interface LeakWatch {
-  /** Resolves with a description of each leak, none when all is closed or gets closed within the bound. */
+  /**
+   * Resolves with a description of each leak, none when all is closed or gets closed within the bound. A leaked
+   * child is killed then: a test that timed out never reached its own clean-up.
+   */
   settle(): Promise<string[]>;
   stop(): void;
 }
@@ -66,12 +69,23 @@ export function watchLeaks(): LeakWatch {
       while (leaks().length > 0 && performance.now() < deadline) {
         await new Promise(resolve => setImmediate(resolve));
       }
-      return leaks().map(describe);
+      const found = leaks();
+      for (const { type, handle } of found) if (type === 'PROCESSWRAP') killChild(handle.pid);
+      return found.map(describe);
     },
     stop() {
       hook.disable();
     },
   };
+}
+
+function killChild(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function isLeak({ type, handle, madeAt }: Watched): boolean {
