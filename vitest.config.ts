@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts'],
+    include: ['{src,test,scripts,examples,bench,chaos}/**/*.test.ts'],
+    setupFiles: ['test/setup/leaks.ts'],
     // Real servers, real files and two cores: a few files at once, and each test may take its time.
     pool: 'forks',
     maxWorkers: 2,
