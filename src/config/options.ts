@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { parseRedisUrl, redisUrlRange } from '../redis/index.ts';
 import { SpillwayError } from '../shared/errors.ts';
+import { parseRedisUrl, redisUrlRange } from './redis-url.ts';
 import { type ConfigOptions, engineNames } from './types.ts';
 
 const ranges: Readonly<Record<string, string>> = {
