@@ -135,6 +135,12 @@ describe('precedence', () => {
     expect(resolve({ REDIS_URL: '', CONCURRENCY: '  ' })).toMatchObject({ engine: 'sqlite', worker: {} });
   });
 
+  it("takes the process's own environment, also as an option", () => {
+    expect(resolveConfig({ environment: process.env }).engine).toBe('sqlite');
+    const wrong = { environment: { PORT: 1 } } as unknown as ConfigOptions;
+    expect(failure(() => resolveConfig(wrong)).message).toContain('Option environment must be');
+  });
+
   it('reads the process environment only when no other is given', () => {
     expect(environmentNames.filter(name => process.env[name])).toEqual([]);
     expect(resolveConfig().engine).toBe('sqlite');

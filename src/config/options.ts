@@ -17,6 +17,11 @@ const ranges: Readonly<Record<string, string>> = {
   environment: 'an object of texts',
 };
 
+function isTexts(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every(each => each === undefined || typeof each === 'string');
+}
+
 const optionsSchema = z.object({
   engine: z.enum(engineNames).optional(),
   sqlite: z
@@ -43,7 +48,8 @@ const optionsSchema = z.object({
     .regex(/^\S{1,100}$/)
     .optional(),
   shutdownTimeoutMs: z.number().int().min(0).max(86_400_000).optional(),
-  environment: z.record(z.string(), z.string().optional()).optional(),
+  // Not z.record: process.env is no plain object to it.
+  environment: z.custom<object>(isTexts).optional(),
 });
 
 /**

@@ -64,7 +64,8 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
       ...(alertWebhookUrl === undefined ? {} : { alertWebhookUrl }),
     },
     warnings,
-    secrets: secretsOf(redis.options, postgres, alertWebhookUrl),
+    // Those of a Redis that is not used as well: they may still appear in something that is logged.
+    secrets: secretsOf(redis.options, postgres, alertWebhookUrl, given),
   };
 }
 
@@ -203,8 +204,16 @@ function secretsOf(
   redis: RedisOptions,
   postgres: Config['postgres'],
   alertUrl: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
 ): string[] {
-  const found: unknown[] = [redis.password, redis.sentinelPassword, alertUrl];
+  const { REDIS_PASSWORD, REDIS_URL } = environment;
+  const found: unknown[] = [
+    redis.password,
+    redis.sentinelPassword,
+    passwordIn(REDIS_URL?.trim()),
+    REDIS_PASSWORD?.trim(),
+    alertUrl,
+  ];
   if (typeof postgres === 'object') {
     const { password, connectionString } = postgres as { password?: unknown; connectionString?: unknown };
     found.push(password, passwordIn(connectionString));
