@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
+import { Checkpointer } from './checkpointer.ts';
 import { Refusal } from './codes.ts';
 import {
   closedError,
@@ -63,6 +64,7 @@ export class Store extends EventEmitter {
   readonly waiting: Waiting;
   readonly #db: DatabaseSync;
   readonly #guard: FileGuard;
+  readonly #checkpointer: Checkpointer;
   readonly #begin;
   readonly #commit;
   readonly #rollback;
@@ -90,6 +92,7 @@ export class Store extends EventEmitter {
     this.#commit = prepare(this.#db, 'COMMIT');
     this.#rollback = prepare(this.#db, 'ROLLBACK');
     this.session = new Session(this.#db);
+    this.#checkpointer = new Checkpointer(options.file, this.#db);
     this.#guard = new FileGuard(options.file, options.durability);
     if (options.durability === 'normal') this.#setFsync(false);
     this.waiting = new Waiting(options.file, this.session, () => this.#notifyOfForeignCommit());
@@ -151,6 +154,7 @@ export class Store extends EventEmitter {
       });
     }
     timers.clearTimeout(this.#retryTimer);
+    await this.#checkpointer.close();
     this.#guard.close();
     this.#db.close();
   }
@@ -203,6 +207,7 @@ export class Store extends EventEmitter {
     }
     if (done < operations.length) this.#pending = operations.slice(done).concat(this.#pending);
     for (const settle of outcomes) settle();
+    if (writes) this.#checkpointer.committed(done);
   }
 
   /** Runs operations until the budget is used up; returns how many it ran. */
