@@ -209,7 +209,7 @@ export class Lab {
   }
 
   /** Waits until `condition` answers something truthy. */
-  async until<T>(condition: () => Promise<T> | T, what = 'a condition'): Promise<T> {
+  async until<T>(condition: () => Promise<T> | T, what = 'a condition'): Promise<NonNullable<T>> {
     const end = performance.now() + deadline;
     for (;;) {
       const value = await condition();
