@@ -28,7 +28,10 @@ async function start(name: string): Promise<Started> {
   if (name === 'postgres') {
     const server = await startPostgres();
     const connection = () => ({ connectionString: server.url, max: 3, migrate: true });
-    return { engine: { name, factory: createPostgresBackend, connection }, stop: server.stop };
+    return {
+      engine: { name, factory: createPostgresBackend, connection, oldestEvent: '0' },
+      stop: server.stop,
+    };
   }
   if (name === 'sqlite') {
     const { startSqlite } = await import('./sqlite-engine.ts');

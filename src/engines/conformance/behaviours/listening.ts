@@ -28,7 +28,7 @@ export const listening = family('events: QueueEvents', {
     async (lab, name) => {
       const queue = lab.queue();
       const worker = lab.worker(null, { lockDuration: 15, stalledInterval: 1 });
-      const events = await lab.events({ lastEventId: '0-0' });
+      const events = await lab.events({ lastEventId: lab.oldest });
       const heard = once(events, name);
       await queue.add('j', {}, { jobId: 'j' });
       if (
@@ -76,7 +76,7 @@ export const listening = family('events: QueueEvents', {
   ),
   'emits also under the id of the job': async lab => {
     const queue = lab.queue();
-    const events = await lab.events({ lastEventId: '0-0' });
+    const events = await lab.events({ lastEventId: lab.oldest });
     const heard = once(events, 'waiting:j' as 'waiting');
     await queue.add('j', {}, { jobId: 'j' });
     return (await heard)[0];
@@ -91,7 +91,7 @@ export const listening = family('events: QueueEvents', {
   },
   'carries custom events of a QueueEventsProducer': async lab => {
     lab.queue();
-    const events = await lab.events({ lastEventId: '0-0' });
+    const events = await lab.events({ lastEventId: lab.oldest });
     const heard = once(events, 'mine' as 'waiting');
     await lab.producer().publishEvent({ eventName: 'mine', some: 'text', n: 3 });
     return (await heard)[0];
