@@ -28,7 +28,10 @@ async function start(name: string): Promise<Started> {
   if (name === 'postgres') {
     const server = await startPostgres();
     const connection = () => ({ connectionString: server.url, max: 3, migrate: true });
-    return { engine: { name, factory: createPostgresBackend, connection }, stop: server.stop };
+    return {
+      engine: { name, factory: createPostgresBackend, connection, oldestEvent: '0' },
+      stop: server.stop,
+    };
   }
   if (name === 'sqlite') {
     const { startSqlite } = await import('./sqlite-engine.ts');
@@ -121,6 +124,9 @@ const { values } = parseArgs({
     record: { type: 'boolean', default: false },
   },
 });
+// A rejection nobody waits for belongs to some behaviour: it is reported, and fails the run at its end.
+const strays: unknown[] = [];
+process.on('unhandledRejection', reason => strays.push(reason));
 const { engine, stop } = await start(values.engine);
 // Where PostgreSQL's answer is another one, a behaviour may wait in vain; two seconds are more than Redis ever needs.
 const results = await runBehaviours(engine, values.filter, engine.name === 'postgres' ? 2_000 : undefined);
@@ -131,4 +137,5 @@ if (values.record && engine.name === 'postgres') writeDifferences(results, answe
 const passed = ({ key, answer }: Result) =>
   answer !== undefined && canonical(answer) === canonical(answers[key] ?? null);
 report(results, passed, answers);
-process.exit(results.every(passed) ? 0 : 1);
+for (const stray of strays) console.log('UNHANDLED', stray);
+process.exit(results.every(passed) && strays.length === 0 ? 0 : 1);

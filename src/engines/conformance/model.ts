@@ -84,7 +84,7 @@ async function observe(side: Side, command: Command): Promise<Json> {
 
 /** A delay counted from the engine's own clock is near a round number; round it, so that both sides agree. */
 function settled(job: Json): Json {
-  if (job === null || typeof job !== 'object' || Array.isArray(job) || typeof job['delay'] !== 'number')
+  if (job === null || typeof job !== 'object' || Array.isArray(job) || typeof job.delay !== 'number')
     return job;
-  return { ...job, delay: Math.round(job['delay'] / 10_000) * 10_000 };
+  return { ...job, delay: Math.round(job.delay / 10_000) * 10_000 };
 }
