@@ -4,7 +4,7 @@ import { createPostgresBackend, createRedisBackend } from 'bullmq';
 import type { EngineUnderTest } from '../src/engines/conformance/engine.ts';
 import { canonical, type Json, sortKeys } from '../src/engines/conformance/json.ts';
 import { type Result, runBehaviours } from '../src/engines/conformance/run.ts';
-import { type Server, startPostgres, startRedis } from './servers.ts';
+import { startPostgres, startRedis } from '../test/servers/index.ts';
 
 const usage = `usage: npm run conformance -- --engine sqlite|redis|postgres [--filter text] [--record]
   --record  redis: write the answers every engine is held to
@@ -21,9 +21,9 @@ interface Started {
 /** Starts what the named engine needs: a server of its own, or a folder for its file. */
 async function start(name: string): Promise<Started> {
   if (name === 'redis') {
-    const server: Server = await startRedis();
+    const server = await startRedis();
     const connection = () => ({ host: '127.0.0.1', port: server.port });
-    return { engine: { name, factory: createRedisBackend, connection }, stop: server.stop };
+    return { engine: { name, factory: createRedisBackend, connection }, stop: () => server.stop() };
   }
   if (name === 'postgres') {
     const server = await startPostgres();

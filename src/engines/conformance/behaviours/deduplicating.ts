@@ -74,7 +74,7 @@ export const inState = family('de-duplication: second add', {
       await queue.remove('first');
       const after = await picture(lab, queue);
       await queue.add('second', {}, { jobId: 'second', deduplication });
-      return { after, then: await picture(lab, queue) };
+      return { after, later: await picture(lab, queue) };
     },
   ),
 });
