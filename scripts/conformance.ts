@@ -30,7 +30,7 @@ async function start(name: string): Promise<Started> {
     const connection = () => ({ connectionString: server.url, max: 3, migrate: true });
     return {
       engine: { name, factory: createPostgresBackend, connection, oldestEvent: '0' },
-      stop: server.stop,
+      stop: () => server.stop(),
     };
   }
   if (name === 'sqlite') {

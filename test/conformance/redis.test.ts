@@ -1,7 +1,7 @@
 import { createRedisBackend } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RedisServer, startRedis } from '../../../test/servers/index.ts';
-import { behaviours, conformance } from './index.ts';
+import { behaviours, conformance } from '../../src/engines/conformance/index.ts';
+import { type RedisServer, startRedis } from '../servers/index.ts';
 import { compareEngines } from './model.ts';
 
 // Redis is where the recorded answers come from; that it still gives them proves the record true.

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRedisBackend } from 'bullmq';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { type RedisServer, startRedis } from '../../../test/servers/index.ts';
-import { createSqliteBackend } from '../sqlite/index.ts';
-import { conformance } from './index.ts';
+import { conformance } from '../../src/engines/conformance/index.ts';
+import { createSqliteBackend } from '../../src/engines/sqlite/index.ts';
+import { type RedisServer, startRedis } from '../servers/index.ts';
 import { compareEngines } from './model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'spillway-conformance-'));

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
+import type { EngineUnderTest } from '../../src/engines/conformance/index.ts';
+import { canonical, codeOf, type Json, Lab } from '../../src/engines/conformance/index.ts';
 import { anyCommand, type Command, type Side, steps } from './commands.ts';
-import type { EngineUnderTest } from './engine.ts';
-import { canonical, codeOf, type Json } from './json.ts';
-import { Lab } from './lab.ts';
 
 export interface ComparisonOptions {
   /** The engine that is questioned. */
