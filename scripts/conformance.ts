@@ -1,9 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createPostgresBackend, createRedisBackend } from 'bullmq';
-import type { EngineUnderTest } from '../src/engines/conformance/engine.ts';
-import { canonical, type Json, sortKeys } from '../src/engines/conformance/json.ts';
-import { type Result, runBehaviours } from '../src/engines/conformance/run.ts';
+import type { EngineUnderTest } from '../src/engines/conformance/index.ts';
+import {
+  canonical,
+  type Json,
+  type Result,
+  runBehaviours,
+  sortKeys,
+} from '../src/engines/conformance/index.ts';
 import { startPostgres, startRedis } from '../test/servers/index.ts';
 
 const usage = `usage: npm run conformance -- --engine sqlite|redis|postgres [--filter text] [--record]
