@@ -36,6 +36,9 @@ export class Store extends EventEmitter {
   readonly #begin;
   readonly #commit;
   readonly #rollback;
+  readonly #totalChanges;
+  /** Rows this connection has changed so far, up to the last commit. */
+  #knownChanges = -1;
   #pending: Operation[] = [];
   /** Operations to be run one by one, because together they failed. */
   #alone: Operation[] = [];
@@ -63,6 +66,7 @@ export class Store extends EventEmitter {
     this.#begin = prepare(this.#db, 'BEGIN IMMEDIATE');
     this.#commit = prepare(this.#db, 'COMMIT');
     this.#rollback = prepare(this.#db, 'ROLLBACK');
+    this.#totalChanges = prepare(this.#db, 'SELECT total_changes()');
     this.session = new Session(this.#db);
     this.#checkpointer = new Checkpointer(options.file, this.#db);
     this.#guard = new FileGuard(options.file, options.durability);
@@ -209,7 +213,14 @@ export class Store extends EventEmitter {
 
   #commitBatch(durable: boolean): void {
     const changed = this.session.flush();
+    const changes = Number(this.#totalChanges.get()?.[0]);
+    if (changes === this.#knownChanges) {
+      // An idle worker that asked and got nothing has written nothing.
+      this.#commit.run();
+      return;
+    }
     const commits = this.session.countCommit();
+    this.#knownChanges = changes + 1;
     this.#guard.beforeCommit();
     this.#commit.run();
     if (durable) this.#guard.acknowledged(commits);
