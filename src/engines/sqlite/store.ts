@@ -1,16 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
+import { Checkpointer } from './checkpointer.ts';
 import { Refusal } from './codes.ts';
-import {
-  closedError,
-  isBusy,
-  isCorruption,
-  isMediumFault,
-  SqliteUnavailableError,
-  translate,
-} from './failure.ts';
+import { closedError, isBusy, isCorruption, isMediumFault, translate } from './failure.ts';
 import { FileGuard } from './file-guard.ts';
 import { openFile } from './open.ts';
+import { type Operation, type OperationKind, refuse } from './operation.ts';
 import type { ResolvedOptions } from './options.ts';
 import { quarantine } from './quarantine.ts';
 import { Session } from './session.ts';
@@ -18,39 +13,13 @@ import { prepare } from './sql/prepare.ts';
 import { monotonicMs, timers } from './time.ts';
 import { Waiting } from './waiting.ts';
 
-/** What an operation is, for the batch it runs in. */
-export interface OperationKind {
-  /** `read` changes nothing. */
-  access: 'read' | 'write';
-  /** Whether its answer promises that it survives a power loss. Claims and lock renewals don't: losing one runs the job again. */
-  durable?: boolean;
-  /** Whether it leaves what the session remembers of single jobs true; see `Session.forgetJobs`. */
-  keepsJobs?: boolean;
-  /** It reports what a worker has done, so it is tried again until it succeeds instead of failing a job that ran. */
-  report?: boolean;
-  /** It claims a job: tells how many to read ahead. */
-  claims?: boolean;
-}
-
-export const READ: OperationKind = { access: 'read' };
-export const WRITE: OperationKind = { access: 'write', durable: true };
-
-interface Operation {
-  kind: OperationKind;
-  run: (session: Session) => unknown;
-  resolve: (value: never) => void;
-  reject: (error: Error) => void;
-  /** When (monotonic) waiting for another process's lock ends. */
-  deadline: number;
-}
-
 /** A long atomic operation: each step is a slice of one transaction that stays open over several turns. */
 export type Steps<T> = Generator<void, T, void>;
 
 /** No transaction of ours holds the event loop longer than about this, in milliseconds. */
 const BATCH_BUDGET_MS = 6;
-/** How long a report waits before it is tried again while the disk refuses. */
-const REPORT_RETRY_MS = 200;
+/** How long a worker's report or claim waits before it is tried again while the disk refuses. */
+const PARKED_MS = 200;
 
 /**
  * One open file, shared by all backends of the process that name it. Collects the operations called in one turn of
@@ -63,14 +32,22 @@ export class Store extends EventEmitter {
   readonly waiting: Waiting;
   readonly #db: DatabaseSync;
   readonly #guard: FileGuard;
+  readonly #checkpointer: Checkpointer;
   readonly #begin;
   readonly #commit;
   readonly #rollback;
+  readonly #totalChanges;
+  /** Rows this connection has changed so far, up to the last commit. */
+  #knownChanges = -1;
   #pending: Operation[] = [];
   /** Operations to be run one by one, because together they failed. */
   #alone: Operation[] = [];
   #scheduled = false;
   #retryTimer: NodeJS.Timeout | undefined;
+  /** Reports and claims that wait for the disk to take writes again. */
+  #parked: Operation[] = [];
+  #parkTimer: NodeJS.Timeout | undefined;
+  #unavailable = false;
   #exclusive: Promise<unknown> | undefined;
   #fsync = true;
   #broken: Error | undefined;
@@ -89,7 +66,9 @@ export class Store extends EventEmitter {
     this.#begin = prepare(this.#db, 'BEGIN IMMEDIATE');
     this.#commit = prepare(this.#db, 'COMMIT');
     this.#rollback = prepare(this.#db, 'ROLLBACK');
+    this.#totalChanges = prepare(this.#db, 'SELECT total_changes()');
     this.session = new Session(this.#db);
+    this.#checkpointer = new Checkpointer(options.file, this.#db);
     this.#guard = new FileGuard(options.file, options.durability);
     if (options.durability === 'normal') this.#setFsync(false);
     this.waiting = new Waiting(options.file, this.session, () => this.#notifyOfForeignCommit());
@@ -115,9 +94,10 @@ export class Store extends EventEmitter {
   run<T>(kind: OperationKind, run: (session: Session) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closing) return reject(closedError());
-      if (this.#broken !== undefined) return reject(this.#broken);
       const deadline = monotonicMs() + this.options.busyTimeoutMs;
-      this.#pending.push({ kind, run, resolve, reject, deadline });
+      const operation: Operation = { kind, run, resolve, reject, deadline };
+      if (this.#broken !== undefined) return refuse(operation, this.#broken);
+      this.#pending.push(operation);
       this.#schedule();
     });
   }
@@ -144,6 +124,7 @@ export class Store extends EventEmitter {
     this.#closing = true;
     this.waiting.close();
     if (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
+    this.#giveUpParked();
     if (this.#pending.length > 0 || this.#alone.length > 0) {
       await new Promise<void>(resolve => {
         this.#drained = resolve;
@@ -151,6 +132,7 @@ export class Store extends EventEmitter {
       });
     }
     timers.clearTimeout(this.#retryTimer);
+    await this.#checkpointer.close();
     this.#guard.close();
     this.#db.close();
   }
@@ -181,7 +163,7 @@ export class Store extends EventEmitter {
 
   #batch(operations: Operation[]): void {
     if (this.#broken !== undefined) {
-      for (const operation of operations) operation.reject(this.#broken);
+      for (const operation of operations) refuse(operation, this.#broken);
       return;
     }
     const writes = operations.some(operation => operation.kind.access === 'write');
@@ -203,6 +185,9 @@ export class Store extends EventEmitter {
     }
     if (done < operations.length) this.#pending = operations.slice(done).concat(this.#pending);
     for (const settle of outcomes) settle();
+    if (!writes) return;
+    this.#unavailable = false;
+    this.#checkpointer.committed(done);
   }
 
   /** Runs operations until the budget is used up; returns how many it ran. */
@@ -228,7 +213,14 @@ export class Store extends EventEmitter {
 
   #commitBatch(durable: boolean): void {
     const changed = this.session.flush();
+    const changes = Number(this.#totalChanges.get()?.[0]);
+    if (changes === this.#knownChanges) {
+      // An idle worker that asked and got nothing has written nothing.
+      this.#commit.run();
+      return;
+    }
     const commits = this.session.countCommit();
+    this.#knownChanges = changes + 1;
     this.#guard.beforeCommit();
     this.#commit.run();
     if (durable) this.#guard.acknowledged(commits);
@@ -256,31 +248,52 @@ export class Store extends EventEmitter {
     }
     const operation = operations[0] as Operation;
     const failure = translate(error, this.options.file);
-    if (operation.kind.report === true && isMediumFault(error)) {
-      // The job has run: its result waits for the disk rather than being lost. While closing, BullMQ reports no more.
-      if (this.#closing) {
-        operation.reject(new SqliteUnavailableError(failure));
-        return;
-      }
-      this.emit('unavailable', failure);
-      this.#alone.unshift(operation);
-      this.#later(REPORT_RETRY_MS);
-      return;
+    if (isMediumFault(error)) {
+      if (!this.#unavailable) this.emit('unavailable', failure);
+      this.#unavailable = true;
+      if (this.#park(operation)) return;
     }
-    operation.reject(failure);
+    refuse(operation, failure);
+  }
+
+  /** Keeps what a worker reports, and for a while what it asks for, until the disk takes writes again; tells whether it did. */
+  #park(operation: Operation): boolean {
+    const { report, claims } = operation.kind;
+    const patient = report === true || (claims === true && monotonicMs() < operation.deadline);
+    if (!patient || this.#closing) return false;
+    this.#parked.push(operation);
+    this.#parkTimer ??= timers.setTimeout(() => {
+      this.#parkTimer = undefined;
+      this.#alone.push(...this.#parked);
+      this.#parked = [];
+      this.#schedule();
+    }, PARKED_MS);
+    return true;
+  }
+
+  #giveUpParked(): void {
+    timers.clearTimeout(this.#parkTimer);
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const operation of parked) refuse(operation, closedError());
   }
 
   /** Another process holds the lock: those whose time is up fail, the others are tried again shortly. */
   #retryBusy(operations: Operation[], error: unknown): void {
     const now = monotonicMs();
     const again: Operation[] = [];
+    const reads: Operation[] = [];
     for (const operation of operations) {
-      if (operation.kind.report !== true && now > operation.deadline) {
-        operation.reject(translate(error, this.options.file));
+      if (operation.kind.access === 'read') reads.push(operation);
+      else if (operation.kind.report !== true && now > operation.deadline) {
+        refuse(operation, translate(error, this.options.file));
       } else again.push(operation);
     }
     this.#pending = again.concat(this.#pending);
     if (again.length > 0) this.#later(1);
+    // Who only looks need not wait for the lock (unless it is the look that found the file busy).
+    if (reads.length === operations.length) this.#pending.push(...reads);
+    else if (reads.length > 0) this.#batch(reads);
   }
 
   #later(ms: number): void {
@@ -298,10 +311,11 @@ export class Store extends EventEmitter {
       : quarantine(this.options.file, 'damaged', translate(error, this.options.file).message);
     this.#broken = failure;
     this.waiting.close();
-    const waiting = [...operations, ...this.#alone, ...this.#pending];
+    const waiting = [...operations, ...this.#alone, ...this.#pending, ...this.#parked];
     this.#alone = [];
     this.#pending = [];
-    for (const operation of waiting) operation.reject(failure);
+    this.#parked = [];
+    for (const operation of waiting) refuse(operation, failure);
     this.emit('broken', failure);
   }
 
