@@ -96,6 +96,53 @@ describe('group commit', () => {
   });
 });
 
+describe('a report the disk refuses', () => {
+  const REPORT = { ...WRITE, report: true };
+  /** What SQLite throws when the disk is full. */
+  const diskFull = () => Object.assign(new Error('database or disk is full'), { errcode: 13 });
+
+  it('is tried again until it succeeds, and holds nobody up meanwhile', async () => {
+    const store = openStore();
+    const troubles: unknown[] = [];
+    store.on('unavailable', error => troubles.push(error));
+    let full = true;
+    const report = (field: string) => (session: Session) => {
+      if (full) throw diskFull();
+      return put(field)(session);
+    };
+    const reports = ['a', 'b', 'c'].map(field => store.run(REPORT, report(field)));
+    expect(await store.run(WRITE, put('beside'))).toBe('beside');
+    expect(await store.run(READ, fields)).toEqual(['beside']);
+    expect(await outcome(store.run(WRITE, report('late')))).toMatchObject({ code: 'SPILLWAY_SQLITE_FULL' });
+    full = false;
+    expect(await Promise.all(reports)).toEqual(['a', 'b', 'c']);
+    expect(troubles).toContainEqual(expect.objectContaining({ code: 'SPILLWAY_SQLITE_FULL' }));
+    expect(await store.run(READ, fields)).toEqual(['a', 'b', 'beside', 'c']);
+    await store.close();
+  });
+
+  it('one that never fits does not keep the others from being tried', async () => {
+    const store = openStore();
+    store.on('unavailable', () => undefined);
+    let full = true;
+    const huge = outcome(
+      store.run(REPORT, () => {
+        throw diskFull();
+      }),
+    );
+    const small = store.run(REPORT, session => {
+      if (full) throw diskFull();
+      return put('small')(session);
+    });
+    await store.run(READ, fields);
+    full = false;
+    expect(await small).toBe('small');
+    await store.close();
+    // BullMQ takes this for a lost connection, and doesn't record the job as failed.
+    expect(await huge).toMatchObject({ name: 'SqliteUnavailableError', code: 'SPILLWAY_SQLITE_FULL' });
+  });
+});
+
 describe('after the commit', () => {
   it('a waiter that throws does not make the operations run again', async () => {
     const store = openStore();
