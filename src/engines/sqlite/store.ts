@@ -13,6 +13,7 @@ import { FileGuard } from './file-guard.ts';
 import { openFile } from './open.ts';
 import type { ResolvedOptions } from './options.ts';
 import { quarantine } from './quarantine.ts';
+import type { QueueState } from './queue-state.ts';
 import { Session } from './session.ts';
 import { prepare } from './sql/prepare.ts';
 import { monotonicMs, timers } from './time.ts';
@@ -187,15 +188,17 @@ export class Store extends EventEmitter {
     const writes = operations.some(operation => operation.kind.access === 'write');
     const outcomes: (() => void)[] = [];
     let done = 0;
+    let foreign = false;
+    let changed: readonly QueueState[] = [];
     try {
       const durable = operations.some(operation => operation.kind.durable === true);
       if (writes) {
         if (this.options.durability === 'full') this.#setFsync(durable);
         this.#begin.run();
       }
-      this.session.refresh();
+      foreign = this.session.refresh();
       done = this.#runAll(operations, outcomes);
-      if (writes) this.#commitBatch(durable);
+      if (writes) changed = this.#commitBatch(durable);
     } catch (error) {
       this.#undo();
       this.#failed(operations, error);
@@ -203,6 +206,7 @@ export class Store extends EventEmitter {
     }
     if (done < operations.length) this.#pending = operations.slice(done).concat(this.#pending);
     for (const settle of outcomes) settle();
+    this.#tell(changed, foreign);
   }
 
   /** Runs operations until the budget is used up; returns how many it ran. */
@@ -226,13 +230,25 @@ export class Store extends EventEmitter {
     return done;
   }
 
-  #commitBatch(durable: boolean): void {
+  /** Commits; returns the queues that changed. After the commit nothing may throw: the batch would be run again. */
+  #commitBatch(durable: boolean): readonly QueueState[] {
     const changed = this.session.flush();
     const commits = this.session.countCommit();
     this.#guard.beforeCommit();
     this.#commit.run();
-    if (durable) this.#guard.acknowledged(commits);
-    this.waiting.notify(changed);
+    const trouble = durable ? this.#guard.acknowledged(commits) : undefined;
+    if (trouble !== undefined) this.emit('unavailable', trouble);
+    return changed;
+  }
+
+  /** Tells those who wait. If the batch was the first to see another process's commit, anything may have changed. */
+  #tell(changed: readonly QueueState[], foreign: boolean): void {
+    try {
+      if (foreign) this.waiting.notifyAll();
+      else this.waiting.notify(changed);
+    } catch (error) {
+      this.emit('unavailable', translate(error, this.options.file));
+    }
   }
 
   #undo(): void {
@@ -320,7 +336,7 @@ export class Store extends EventEmitter {
       }
     }
     try {
-      this.session.refresh();
+      const foreign = this.session.refresh();
       this.session.forgetJobs();
       const generator = steps(this.session);
       let end = monotonicMs() + BATCH_BUDGET_MS;
@@ -332,7 +348,7 @@ export class Store extends EventEmitter {
         }
         step = generator.next();
       }
-      this.#commitBatch(true);
+      this.#tell(this.#commitBatch(true), foreign);
       return step.value;
     } catch (error) {
       this.#undo();
