@@ -70,6 +70,10 @@ export class Store extends EventEmitter {
   #pending: Operation[] = [];
   /** Operations to be run one by one, because together they failed. */
   #alone: Operation[] = [];
+  /** Reports that the disk refused. One is tried again now and then, the rest once one succeeds. */
+  #parked: Operation[] = [];
+  #probe: Operation | undefined;
+  #probeTimer: NodeJS.Timeout | undefined;
   #scheduled = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #exclusive: Promise<unknown> | undefined;
@@ -145,6 +149,7 @@ export class Store extends EventEmitter {
     this.#closing = true;
     this.waiting.close();
     if (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
+    this.#unpark();
     if (this.#pending.length > 0 || this.#alone.length > 0) {
       await new Promise<void>(resolve => {
         this.#drained = resolve;
@@ -206,6 +211,7 @@ export class Store extends EventEmitter {
     }
     if (done < operations.length) this.#pending = operations.slice(done).concat(this.#pending);
     for (const settle of outcomes) settle();
+    if (this.#probe !== undefined && operations.includes(this.#probe)) this.#unpark();
     this.#tell(changed, foreign);
   }
 
@@ -279,11 +285,15 @@ export class Store extends EventEmitter {
         return;
       }
       this.emit('unavailable', failure);
-      this.#alone.unshift(operation);
-      this.#later(REPORT_RETRY_MS);
+      this.#parked.push(operation);
+      this.#probeTimer ??= timers.setTimeout(() => {
+        this.#probe = this.#parked[0];
+        this.#unpark(1);
+      }, REPORT_RETRY_MS);
       return;
     }
     operation.reject(failure);
+    if (operation === this.#probe) this.#unpark();
   }
 
   /** Another process holds the lock: those whose time is up fail, the others are tried again shortly. */
@@ -297,6 +307,13 @@ export class Store extends EventEmitter {
     }
     this.#pending = again.concat(this.#pending);
     if (again.length > 0) this.#later(1);
+  }
+
+  #unpark(reports = this.#parked.length): void {
+    timers.clearTimeout(this.#probeTimer);
+    this.#probeTimer = undefined;
+    this.#alone.push(...this.#parked.splice(0, reports));
+    this.#schedule();
   }
 
   #later(ms: number): void {
@@ -314,8 +331,9 @@ export class Store extends EventEmitter {
       : quarantine(this.options.file, 'damaged', translate(error, this.options.file).message);
     this.#broken = failure;
     this.waiting.close();
-    const waiting = [...operations, ...this.#alone, ...this.#pending];
+    const waiting = [...operations, ...this.#alone, ...this.#parked, ...this.#pending];
     this.#alone = [];
+    this.#parked = [];
     this.#pending = [];
     for (const operation of waiting) operation.reject(failure);
     this.emit('broken', failure);
