@@ -132,6 +132,7 @@ export class Store extends EventEmitter {
    * Other operations of this process wait until it is done.
    */
   async runSliced<T>(steps: (session: Session) => Steps<T>): Promise<T> {
+    if (this.#closing) throw closedError();
     while (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
     const task = this.#slices(steps);
     this.#exclusive = task;
@@ -148,7 +149,8 @@ export class Store extends EventEmitter {
     if (this.#closing) return;
     this.#closing = true;
     this.waiting.close();
-    if (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
+    // As each ends, the next of those called before takes its place.
+    while (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
     this.#unpark();
     if (this.#pending.length > 0 || this.#alone.length > 0) {
       await new Promise<void>(resolve => {
