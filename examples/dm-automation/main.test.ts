@@ -101,7 +101,7 @@ it('takes the next port when its own is taken, and says so', async () => {
     other.once('listening', () => resolve((other.address() as { port: number }).port));
   });
   const child = npmStart({ DATA_DIR: folder(), PORT: String(taken) });
-  expect(await outputOf(child, 'listening')).toMatch(new RegExp(`\\(port ${taken} is taken\\)`));
+  expect(await outputOf(child, 'Listening on')).toMatch(new RegExp(`\\(port ${taken} is taken\\)`));
 });
 
 it.each([
