@@ -39,9 +39,21 @@ export class FileGuard {
     throw new LostFileError(this.#file);
   }
 
-  /** A batch is on disk and about to be acknowledged. */
-  acknowledged(commits: number): void {
-    this.#mark?.write(commits, this.#fsynced);
+  /**
+   * A batch is on disk and about to be acknowledged.
+   * @returns what went wrong with the mark: one that is behind only watches over less.
+   */
+  acknowledged(commits: number): SpillwayError | undefined {
+    try {
+      this.#mark?.write(commits, this.#fsynced);
+      return undefined;
+    } catch (cause) {
+      return new SpillwayError(
+        'SPILLWAY_SQLITE_IO',
+        `${this.#file}-mark can't be written. The jobs are stored; until it can be written again, a loss of the newest commits would not be noticed.`,
+        { cause, details: { file: this.#file } },
+      );
+    }
   }
 
   isLost(error: unknown): boolean {

@@ -8,6 +8,7 @@ import { openFile } from './open.ts';
 import { type Operation, type OperationKind, refuse } from './operation.ts';
 import type { ResolvedOptions } from './options.ts';
 import { quarantine } from './quarantine.ts';
+import type { QueueState } from './queue-state.ts';
 import { Session } from './session.ts';
 import { prepare } from './sql/prepare.ts';
 import { monotonicMs, timers } from './time.ts';
@@ -107,6 +108,7 @@ export class Store extends EventEmitter {
    * Other operations of this process wait until it is done.
    */
   async runSliced<T>(steps: (session: Session) => Steps<T>): Promise<T> {
+    if (this.#closing) throw closedError();
     while (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
     const task = this.#slices(steps);
     this.#exclusive = task;
@@ -123,8 +125,9 @@ export class Store extends EventEmitter {
     if (this.#closing) return;
     this.#closing = true;
     this.waiting.close();
-    if (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
-    this.#giveUpParked();
+    // As each ends, the next of those called before takes its place.
+    while (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
+    this.#unpark();
     if (this.#pending.length > 0 || this.#alone.length > 0) {
       await new Promise<void>(resolve => {
         this.#drained = resolve;
@@ -169,15 +172,17 @@ export class Store extends EventEmitter {
     const writes = operations.some(operation => operation.kind.access === 'write');
     const outcomes: (() => void)[] = [];
     let done = 0;
+    let foreign = false;
+    let changed: readonly QueueState[] = [];
     try {
       const durable = operations.some(operation => operation.kind.durable === true);
       if (writes) {
         if (this.options.durability === 'full') this.#setFsync(durable);
         this.#begin.run();
       }
-      this.session.refresh();
+      foreign = this.session.refresh();
       done = this.#runAll(operations, outcomes);
-      if (writes) this.#commitBatch(durable);
+      if (writes) changed = this.#commitBatch(durable);
     } catch (error) {
       this.#undo();
       this.#failed(operations, error);
@@ -185,6 +190,7 @@ export class Store extends EventEmitter {
     }
     if (done < operations.length) this.#pending = operations.slice(done).concat(this.#pending);
     for (const settle of outcomes) settle();
+    this.#tell(changed, foreign);
     if (!writes) return;
     this.#unavailable = false;
     this.#checkpointer.committed(done);
@@ -211,20 +217,32 @@ export class Store extends EventEmitter {
     return done;
   }
 
-  #commitBatch(durable: boolean): void {
+  /** Commits; returns the queues that changed. After the commit nothing may throw: the batch would be run again. */
+  #commitBatch(durable: boolean): readonly QueueState[] {
     const changed = this.session.flush();
     const changes = Number(this.#totalChanges.get()?.[0]);
     if (changes === this.#knownChanges) {
       // An idle worker that asked and got nothing has written nothing.
       this.#commit.run();
-      return;
+      return changed;
     }
     const commits = this.session.countCommit();
     this.#knownChanges = changes + 1;
     this.#guard.beforeCommit();
     this.#commit.run();
-    if (durable) this.#guard.acknowledged(commits);
-    this.waiting.notify(changed);
+    const trouble = durable ? this.#guard.acknowledged(commits) : undefined;
+    if (trouble !== undefined) this.emit('unavailable', trouble);
+    return changed;
+  }
+
+  /** Tells those who wait. If the batch was the first to see another process's commit, anything may have changed. */
+  #tell(changed: readonly QueueState[], foreign: boolean): void {
+    try {
+      if (foreign) this.waiting.notifyAll();
+      else this.waiting.notify(changed);
+    } catch (error) {
+      this.emit('unavailable', translate(error, this.options.file));
+    }
   }
 
   #undo(): void {
@@ -258,24 +276,18 @@ export class Store extends EventEmitter {
 
   /** Keeps what a worker reports, and for a while what it asks for, until the disk takes writes again; tells whether it did. */
   #park(operation: Operation): boolean {
-    const { report, claims } = operation.kind;
-    const patient = report === true || (claims === true && monotonicMs() < operation.deadline);
-    if (!patient || this.#closing) return false;
-    this.#parked.push(operation);
-    this.#parkTimer ??= timers.setTimeout(() => {
-      this.#parkTimer = undefined;
-      this.#alone.push(...this.#parked);
-      this.#parked = [];
-      this.#schedule();
-    }, PARKED_MS);
+    if (!this.#isPatient(operation)) return false;
+    // One is enough to find out whether the disk takes writes again: the others wait with it, and the next time
+    // another is the first, because this one may be too large for what is left.
+    this.#parked.push(...this.#alone.filter(other => this.#isPatient(other)), operation);
+    this.#alone = this.#alone.filter(other => !this.#isPatient(other));
+    this.#parkTimer ??= timers.setTimeout(() => this.#unpark(), PARKED_MS);
     return true;
   }
 
-  #giveUpParked(): void {
-    timers.clearTimeout(this.#parkTimer);
-    const parked = this.#parked;
-    this.#parked = [];
-    for (const operation of parked) refuse(operation, closedError());
+  #isPatient({ kind, deadline }: Operation): boolean {
+    if (this.#closing) return false;
+    return kind.report === true || (kind.claims === true && monotonicMs() < deadline);
   }
 
   /** Another process holds the lock: those whose time is up fail, the others are tried again shortly. */
@@ -296,6 +308,14 @@ export class Store extends EventEmitter {
     else if (reads.length > 0) this.#batch(reads);
   }
 
+  #unpark(): void {
+    timers.clearTimeout(this.#parkTimer);
+    this.#parkTimer = undefined;
+    this.#alone.push(...this.#parked);
+    this.#parked = [];
+    this.#schedule();
+  }
+
   #later(ms: number): void {
     this.#retryTimer ??= timers.setTimeout(() => {
       this.#retryTimer = undefined;
@@ -311,10 +331,10 @@ export class Store extends EventEmitter {
       : quarantine(this.options.file, 'damaged', translate(error, this.options.file).message);
     this.#broken = failure;
     this.waiting.close();
-    const waiting = [...operations, ...this.#alone, ...this.#pending, ...this.#parked];
+    const waiting = [...operations, ...this.#alone, ...this.#parked, ...this.#pending];
     this.#alone = [];
-    this.#pending = [];
     this.#parked = [];
+    this.#pending = [];
     for (const operation of waiting) refuse(operation, failure);
     this.emit('broken', failure);
   }
@@ -334,7 +354,7 @@ export class Store extends EventEmitter {
       }
     }
     try {
-      this.session.refresh();
+      const foreign = this.session.refresh();
       this.session.forgetJobs();
       const generator = steps(this.session);
       let end = monotonicMs() + BATCH_BUDGET_MS;
@@ -346,7 +366,7 @@ export class Store extends EventEmitter {
         }
         step = generator.next();
       }
-      this.#commitBatch(true);
+      this.#tell(this.#commitBatch(true), foreign);
       return step.value;
     } catch (error) {
       this.#undo();
