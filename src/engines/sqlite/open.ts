@@ -16,7 +16,7 @@ import { SpillwayError } from '../../shared/errors.ts';
 import { isCorruption, translate } from './failure.ts';
 import { hashBoot, type Mark, readMark } from './mark.ts';
 import { quarantine, refuseIfQuarantined } from './quarantine.ts';
-import { migrate } from './schema.ts';
+import { migrate, SCHEMA_VERSION } from './schema.ts';
 import { bootId } from './time.ts';
 
 /** How long one statement may wait for another process inside SQLite, where it blocks the event loop; longer waits are ours. */
@@ -53,8 +53,9 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
     db.exec('PRAGMA journal_mode = WAL');
     if (existing !== undefined && existing.size > 0 && existing.size <= QUICK_CHECK_LIMIT)
       quickCheck(db, file);
-    migrate(db, file, bootId());
+    // Before anything is written: a damaged log is evidence, and the first write would overwrite it.
     const lostCommits = checkMark(db, file, mark);
+    migrate(db, file, bootId());
     tune(db);
     endLocksOfOtherBoots(db);
     db.exec(`PRAGMA busy_timeout = ${BLOCKING_BUSY_MS}`);
@@ -177,7 +178,11 @@ function refuseIfVanished(file: string, mark: Mark | 'damaged' | undefined): voi
 /** Compares the database's count of commits with the mark outside it. */
 function checkMark(db: DatabaseSync, file: string, mark: Mark | 'damaged' | undefined): number {
   if (mark === undefined || mark === 'damaged') return 0;
-  const found = Number(db.prepare('SELECT commits FROM queue WHERE num = 0').get()?.commits);
+  // A newer schema is refused by `migrate`, whatever it counts.
+  if (Number(db.prepare('PRAGMA user_version').get()?.user_version) > SCHEMA_VERSION) return 0;
+  // Without its log, a young database has not even its tables.
+  const made = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'queue'").get() !== undefined;
+  const found = made ? Number(db.prepare('SELECT commits FROM queue WHERE num = 0').get()?.commits) : 0;
   const missing = mark.commits - found;
   if (missing <= 0) return 0;
   // Without fsyncs, a power loss may take the last commits: that is the bargain of `normal`, reported but not a damage.
