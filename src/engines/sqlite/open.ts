@@ -13,11 +13,11 @@ import {
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SpillwayError } from '../../shared/errors.ts';
-import { isCorruption, translate } from './failure.ts';
+import { isBusy, isCorruption, translate } from './failure.ts';
 import { hashBoot, type Mark, readMark } from './mark.ts';
 import { quarantine, refuseIfQuarantined } from './quarantine.ts';
 import { migrate, SCHEMA_VERSION } from './schema.ts';
-import { bootId } from './time.ts';
+import { bootId, monotonicMs } from './time.ts';
 
 /** How long one statement may wait for another process inside SQLite, where it blocks the event loop; longer waits are ours. */
 export const BLOCKING_BUSY_MS = 4;
@@ -50,7 +50,7 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
     db = new DatabaseSync(file);
     // Opening waits in place for a while: another process may be creating or recovering the same file.
     db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-    db.exec('PRAGMA journal_mode = WAL');
+    useLog(db, monotonicMs() + busyTimeoutMs);
     if (existing !== undefined && existing.size > 0 && existing.size <= QUICK_CHECK_LIMIT)
       quickCheck(db, file);
     // Before anything is written: a damaged log is evidence, and the first write would overwrite it.
@@ -64,6 +64,19 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
     const failure = isCorruption(error) ? quarantine(file, 'damaged', translate(error, file).message) : error;
     db?.close();
     throw failure instanceof SpillwayError ? failure : translate(failure, file);
+  }
+}
+
+/** Switches to the write-ahead log. SQLite's busy timeout doesn't count here when another process is switching too. */
+function useLog(db: DatabaseSync, deadline: number): void {
+  for (;;) {
+    try {
+      db.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || monotonicMs() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCKING_BUSY_MS);
+    }
   }
 }
 
@@ -168,6 +181,8 @@ function refuseIfVanished(file: string, mark: Mark | 'damaged' | undefined): voi
   if (mark === undefined) return;
   const commits = mark === 'damaged' ? 1 : mark.commits;
   if (commits === 0) return;
+  // Looked at again, after the mark: another process may be making both just now.
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
   throw new SpillwayError(
     'SPILLWAY_SQLITE_LOST_COMMITS',
     `${file} is ${existsSync(file) ? 'empty' : 'gone'}, but ${file}-mark says it held acknowledged work (${commits} commits). Restore it from a backup; to start over on purpose, delete ${file}-mark as well.`,
