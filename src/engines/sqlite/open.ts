@@ -16,7 +16,7 @@ import { SpillwayError } from '../../shared/errors.ts';
 import { isBusy, isCorruption, translate } from './failure.ts';
 import { hashBoot, type Mark, readMark } from './mark.ts';
 import { quarantine, refuseIfQuarantined } from './quarantine.ts';
-import { migrate, SCHEMA_VERSION } from './schema.ts';
+import { APPLICATION_ID, foreign, migrate, SCHEMA_VERSION } from './schema.ts';
 import { bootId, monotonicMs } from './time.ts';
 
 /** How long one statement may wait for another process inside SQLite, where it blocks the event loop; longer waits are ours. */
@@ -141,14 +141,20 @@ export function refuseNetworkDisk(file: string, type: number): void {
 }
 
 function checkHeader(file: string, ours: boolean): void {
-  const head = Buffer.alloc(16);
+  const head = Buffer.alloc(105);
   const fd = openSync(file, 'r');
   try {
-    readSync(fd, head, 0, 16, 0);
+    readSync(fd, head, 0, head.length, 0);
   } finally {
     closeSync(fd);
   }
-  if (head.toString('latin1') === 'SQLite format 3\0') return;
+  if (head.toString('latin1', 0, 16) === 'SQLite format 3\0') {
+    // Known by its application id, before anything is changed (its journal mode, its rights). A young file of ours may
+    // have its id, and all else, in its log still: then it has no tables (cells on its first page) either.
+    const tables = head.readUInt16BE(103);
+    if (!ours && tables > 0 && head.readUInt32BE(68) !== APPLICATION_ID) throw foreign(file);
+    return;
+  }
   // Without our mark beside it this never was a database of ours: say so and touch nothing.
   if (!ours) throw openError(file, 'it is not a SQLite database. Name another file');
   throw quarantine(
