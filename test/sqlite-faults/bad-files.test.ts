@@ -1,5 +1,13 @@
 /** What can be wrong with the path, the folder, the rights and the options; and whose file it is. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
@@ -156,7 +164,7 @@ describe('options', () => {
   });
 
   it('paths may hold spaces, quotes, percent signs, question marks and any letters', async () => {
-    const file = join(folder(), "it's 100% a \"queue\"? #1 ünï 🚰.db");
+    const file = join(folder(), 'it\'s 100% a "queue"? #1 ünï 🚰.db');
     const queue = openQueue({ file });
     await queue.add('work', {});
     await queue.close();

@@ -109,16 +109,22 @@ it('an older copy put in its place is noticed', async () => {
 describe('while it is in use', () => {
   it.each<[string, (file: string) => void]>([
     ['the log is deleted', file => rmSync(`${file}-wal`)],
-    ['the log is replaced', file => {
-      copyFileSync(`${file}-wal`, `${file}-copy`);
-      renameSync(`${file}-copy`, `${file}-wal`);
-    }],
+    [
+      'the log is replaced',
+      file => {
+        copyFileSync(`${file}-wal`, `${file}-copy`);
+        renameSync(`${file}-copy`, `${file}-wal`);
+      },
+    ],
     ['the database is deleted', file => rmSync(file)],
-    ['all files are deleted', file => {
-      for (const name of readdirSync(dirname(file))) {
-        if (name.startsWith(basename(file)) && !name.endsWith('-mark')) rmSync(join(dirname(file), name));
-      }
-    }],
+    [
+      'all files are deleted',
+      file => {
+        for (const name of readdirSync(dirname(file))) {
+          if (name.startsWith(basename(file)) && !name.endsWith('-mark')) rmSync(join(dirname(file), name));
+        }
+      },
+    ],
     ['the folder is renamed', file => renameSync(dirname(file), `${dirname(file)}-away`)],
   ])('%s: noticed, and from then on nothing is accepted', async (_how, damage) => {
     const file = join(tempDir('lost-log'), 'folder', 'q.db');
