@@ -9,7 +9,9 @@ export type Handler = 'instant' | 'hold' | 'abort' | 'fail';
 export type ActorCommand =
   | { do: 'add'; data?: unknown; opts?: JobsOptions }
   | { do: 'fill'; bytes: number }
-  | { do: 'counts' | 'release' | 'close' | 'pause' }
+  | { do: 'counts' | 'release' | 'close' | 'check' | 'count-turns' | 'turns' }
+  | { do: 'put-file'; path: string; bytes: number }
+  | { do: 'remove-file' | 'use-file'; path: string }
   | { do: 'state'; id: string }
   | { do: 'work'; handler: Handler; options?: Partial<WorkerOptions> }
   | { do: 'block'; until: string }

@@ -22,8 +22,9 @@ export interface EventRow {
 
 /** Gives a commit's events their cursors. Cursors never go back, even if the clock does. */
 export function groupEvents(queue: QueueState, events: string[][], now: number): EventGroup {
-  if (now > queue.eventMs) {
-    queue.eventMs = Math.trunc(now);
+  const ms = Math.trunc(now);
+  if (ms > queue.eventMs) {
+    queue.eventMs = ms;
     queue.eventSeq = -1;
   }
   const group: EventGroup = [queue.eventMs, queue.eventSeq + 1, events];

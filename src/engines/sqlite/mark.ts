@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 /*
@@ -53,7 +53,8 @@ export class MarkWriter {
   readonly #bytes = Buffer.alloc(SIZE);
 
   constructor(path: string, bootId: string) {
-    this.#fd = openSync(path, existsSync(path) ? 'r+' : 'w+', 0o600);
+    // Never truncated: another process may have written it a moment ago.
+    this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     this.#bytes.write(MAGIC, 'latin1');
     this.#bytes.writeUInt32LE(hashBoot(bootId), 20);
   }

@@ -13,11 +13,11 @@ import {
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SpillwayError } from '../../shared/errors.ts';
-import { isCorruption, translate } from './failure.ts';
+import { isBusy, isCorruption, translate } from './failure.ts';
 import { hashBoot, type Mark, readMark } from './mark.ts';
 import { quarantine, refuseIfQuarantined } from './quarantine.ts';
-import { migrate } from './schema.ts';
-import { bootId } from './time.ts';
+import { APPLICATION_ID, foreign, migrate, SCHEMA_VERSION } from './schema.ts';
+import { bootId, monotonicMs } from './time.ts';
 
 /** How long one statement may wait for another process inside SQLite, where it blocks the event loop; longer waits are ours. */
 export const BLOCKING_BUSY_MS = 4;
@@ -50,11 +50,12 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
     db = new DatabaseSync(file);
     // Opening waits in place for a while: another process may be creating or recovering the same file.
     db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-    db.exec('PRAGMA journal_mode = WAL');
+    useLog(db, monotonicMs() + busyTimeoutMs);
     if (existing !== undefined && existing.size > 0 && existing.size <= QUICK_CHECK_LIMIT)
       quickCheck(db, file);
-    migrate(db, file, bootId());
+    // Before anything is written: a damaged log is evidence, and the first write would overwrite it.
     const lostCommits = checkMark(db, file, mark);
+    migrate(db, file, bootId());
     tune(db);
     endLocksOfOtherBoots(db);
     db.exec(`PRAGMA busy_timeout = ${BLOCKING_BUSY_MS}`);
@@ -63,6 +64,19 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
     const failure = isCorruption(error) ? quarantine(file, 'damaged', translate(error, file).message) : error;
     db?.close();
     throw failure instanceof SpillwayError ? failure : translate(failure, file);
+  }
+}
+
+/** Switches to the write-ahead log. SQLite's busy timeout doesn't count here when another process is switching too. */
+function useLog(db: DatabaseSync, deadline: number): void {
+  for (;;) {
+    try {
+      db.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || monotonicMs() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCKING_BUSY_MS);
+    }
   }
 }
 
@@ -127,14 +141,20 @@ export function refuseNetworkDisk(file: string, type: number): void {
 }
 
 function checkHeader(file: string, ours: boolean): void {
-  const head = Buffer.alloc(16);
+  const head = Buffer.alloc(105);
   const fd = openSync(file, 'r');
   try {
-    readSync(fd, head, 0, 16, 0);
+    readSync(fd, head, 0, head.length, 0);
   } finally {
     closeSync(fd);
   }
-  if (head.toString('latin1') === 'SQLite format 3\0') return;
+  if (head.toString('latin1', 0, 16) === 'SQLite format 3\0') {
+    // Known by its application id, before anything is changed (its journal mode, its rights). A young file of ours may
+    // have its id, and all else, in its log still: then it has no tables (cells on its first page) either.
+    const tables = head.readUInt16BE(103);
+    if (!ours && tables > 0 && head.readUInt32BE(68) !== APPLICATION_ID) throw foreign(file);
+    return;
+  }
   // Without our mark beside it this never was a database of ours: say so and touch nothing.
   if (!ours) throw openError(file, 'it is not a SQLite database. Name another file');
   throw quarantine(
@@ -167,6 +187,8 @@ function refuseIfVanished(file: string, mark: Mark | 'damaged' | undefined): voi
   if (mark === undefined) return;
   const commits = mark === 'damaged' ? 1 : mark.commits;
   if (commits === 0) return;
+  // Looked at again, after the mark: another process may be making both just now.
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
   throw new SpillwayError(
     'SPILLWAY_SQLITE_LOST_COMMITS',
     `${file} is ${existsSync(file) ? 'empty' : 'gone'}, but ${file}-mark says it held acknowledged work (${commits} commits). Restore it from a backup; to start over on purpose, delete ${file}-mark as well.`,
@@ -177,7 +199,11 @@ function refuseIfVanished(file: string, mark: Mark | 'damaged' | undefined): voi
 /** Compares the database's count of commits with the mark outside it. */
 function checkMark(db: DatabaseSync, file: string, mark: Mark | 'damaged' | undefined): number {
   if (mark === undefined || mark === 'damaged') return 0;
-  const found = Number(db.prepare('SELECT commits FROM queue WHERE num = 0').get()?.commits);
+  // A newer schema is refused by `migrate`, whatever it counts.
+  if (Number(db.prepare('PRAGMA user_version').get()?.user_version) > SCHEMA_VERSION) return 0;
+  // Without its log, a young database has not even its tables.
+  const made = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'queue'").get() !== undefined;
+  const found = made ? Number(db.prepare('SELECT commits FROM queue WHERE num = 0').get()?.commits) : 0;
   const missing = mark.commits - found;
   if (missing <= 0) return 0;
   // Without fsyncs, a power loss may take the last commits: that is the bargain of `normal`, reported but not a damage.

@@ -221,13 +221,7 @@ export function migrate(db: DatabaseSync, file: string, bootId: string): void {
         { details: { file, found: current, known: SCHEMA_VERSION } },
       );
     }
-    if (current === 0 && hasTables(db)) {
-      throw new SpillwayError(
-        'SPILLWAY_SQLITE_OPEN',
-        `${file} is a SQLite database of another program: it has tables and none of them is Spillway's. Name another file.`,
-        { details: { file } },
-      );
-    }
+    if (current === 0 && hasTables(db)) throw foreign(file);
     for (const sql of MIGRATIONS.slice(current)) db.exec(sql);
     if (current === 0) {
       db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
@@ -240,6 +234,14 @@ export function migrate(db: DatabaseSync, file: string, bootId: string): void {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
   }
+}
+
+export function foreign(file: string): SpillwayError {
+  return new SpillwayError(
+    'SPILLWAY_SQLITE_OPEN',
+    `${file} is a SQLite database of another program: it has tables and none of them is Spillway's. Name another file.`,
+    { details: { file } },
+  );
 }
 
 function readPragma(db: DatabaseSync, name: 'user_version'): number {

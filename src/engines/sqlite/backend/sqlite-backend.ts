@@ -169,9 +169,15 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
     return this.#wait(blockTimeout, (session, queue) => {
       if (queue.eventMs < ms || (queue.eventMs === ms && queue.eventSeq <= seq)) return undefined;
       const rows = session.queues.readEvents(queue.num, ms, seq, READ_ROWS);
-      const groups = rows.flatMap(body => JSON.parse(body) as EventGroup[]);
-      // The newest events stand in the queue's own row; further rows come with the next read.
-      const entries = entriesAfter(rows.length < READ_ROWS ? [...groups, ...queue.tail] : groups, ms, seq);
+      const entries = entriesAfter(
+        rows.flatMap(body => JSON.parse(body) as EventGroup[]),
+        ms,
+        seq,
+      );
+      // The newest events stand in the queue's own row; further rows come with the next read. That row was read earlier:
+      // if another process has moved its events to rows since, they are among the entries already.
+      const last = parseCursor(entries.at(-1)?.[0] ?? '') ?? after;
+      if (rows.length < READ_ROWS) entries.push(...entriesAfter(queue.tail, ...last));
       return entries.length === 0 ? undefined : [[this.toKey('events'), entries]];
     });
   }
