@@ -143,6 +143,47 @@ describe('a report the disk refuses', () => {
   });
 });
 
+describe('a claim that fails', () => {
+  const CLAIM = { ...WRITE, claims: true };
+
+  /** Claims as BullMQ's worker does, again at once after each failure; counts the turns of the event loop meanwhile. */
+  async function claimTwice(store: Store, claim: () => unknown): Promise<number> {
+    let turns = 0;
+    let counting = true;
+    const turn = () => {
+      turns += 1;
+      if (counting) setImmediate(turn);
+    };
+    setImmediate(turn);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      expect(await outcome(store.run(CLAIM, claim))).toBeInstanceOf(Error);
+    }
+    counting = false;
+    return turns;
+  }
+
+  it('is answered after a pause, so that a worker does not claim at full speed', async () => {
+    const store = openStore();
+    const full = () => {
+      throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+    };
+    expect(await claimTwice(store, full)).toBeGreaterThan(20);
+    await store.close();
+  });
+
+  it('also on a file that is no longer used, where nothing has to be waited for', async () => {
+    const store = openStore();
+    const broken = outcome(
+      store.run(WRITE, () => {
+        throw Object.assign(new Error('database disk image is malformed'), { errcode: 11 });
+      }),
+    );
+    expect(await broken).toMatchObject({ code: 'SPILLWAY_SQLITE_CORRUPT' });
+    expect(await claimTwice(store, () => undefined)).toBeGreaterThan(20);
+    await store.close();
+  });
+});
+
 describe('after the commit', () => {
   it('a waiter that throws does not make the operations run again', async () => {
     const store = openStore();
