@@ -52,6 +52,8 @@ export type Steps<T> = Generator<void, T, void>;
 const BATCH_BUDGET_MS = 6;
 /** How long a report waits before it is tried again while the disk refuses. */
 const REPORT_RETRY_MS = 200;
+/** How long after a claim failed the worker gets to know it. */
+const CLAIM_RETRY_MS = 200;
 
 /**
  * One open file, shared by all backends of the process that name it. Collects the operations called in one turn of
@@ -81,7 +83,8 @@ export class Store extends EventEmitter {
   #broken: Error | undefined;
   #closing = false;
   #drained: (() => void) | undefined;
-  readonly #lostCommits: number;
+  /** Acknowledged commits that a power loss took (durability `normal`), found when the file was opened. */
+  readonly lostCommits: number;
   #lossReported = false;
 
   constructor(options: ResolvedOptions) {
@@ -90,7 +93,7 @@ export class Store extends EventEmitter {
     this.options = options;
     const opened = openFile(options.file, options.busyTimeoutMs);
     this.#db = opened.db;
-    this.#lostCommits = opened.lostCommits;
+    this.lostCommits = opened.lostCommits;
     this.#begin = prepare(this.#db, 'BEGIN IMMEDIATE');
     this.#commit = prepare(this.#db, 'COMMIT');
     this.#rollback = prepare(this.#db, 'ROLLBACK');
@@ -100,11 +103,6 @@ export class Store extends EventEmitter {
     this.waiting = new Waiting(options.file, this.session, () => this.#notifyOfForeignCommit());
   }
 
-  /** Acknowledged commits that a power loss took (durability `normal`), found when the file was opened. */
-  get lostCommits(): number {
-    return this.#lostCommits;
-  }
-
   /** True for the first to ask: a loss is reported once a process, not by each queue. */
   claimLossReport(): boolean {
     const first = !this.#lossReported;
@@ -112,17 +110,14 @@ export class Store extends EventEmitter {
     return first;
   }
 
-  get open(): boolean {
-    return !this.#closing;
-  }
-
   /** Runs an operation in the next batch; its promise settles when the batch is on disk. */
   run<T>(kind: OperationKind, run: (session: Session) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closing) return reject(closedError());
-      if (this.#broken !== undefined) return reject(this.#broken);
       const deadline = monotonicMs() + this.options.busyTimeoutMs;
-      this.#pending.push({ kind, run, resolve, reject, deadline });
+      const operation = { kind, run, resolve, reject, deadline };
+      if (this.#broken !== undefined) return this.#reject(operation, this.#broken);
+      this.#pending.push(operation);
       this.#schedule();
     });
   }
@@ -189,7 +184,7 @@ export class Store extends EventEmitter {
 
   #batch(operations: Operation[]): void {
     if (this.#broken !== undefined) {
-      for (const operation of operations) operation.reject(this.#broken);
+      for (const operation of operations) this.#reject(operation, this.#broken);
       return;
     }
     const writes = operations.some(operation => operation.kind.access === 'write');
@@ -294,7 +289,7 @@ export class Store extends EventEmitter {
       }, REPORT_RETRY_MS);
       return;
     }
-    operation.reject(failure);
+    this.#reject(operation, failure);
     if (operation === this.#probe) this.#unpark();
   }
 
@@ -304,11 +299,18 @@ export class Store extends EventEmitter {
     const again: Operation[] = [];
     for (const operation of operations) {
       if (operation.kind.report !== true && now > operation.deadline) {
-        operation.reject(translate(error, this.options.file));
+        this.#reject(operation, translate(error, this.options.file));
       } else again.push(operation);
     }
     this.#pending = again.concat(this.#pending);
     if (again.length > 0) this.#later(1);
+  }
+
+  /** A failed claim is answered after a pause: BullMQ's worker claims again at once, and would do nothing else. */
+  #reject(operation: Operation, error: Error): void {
+    const { claims, report } = operation.kind;
+    if (claims !== true || report === true || this.#closing) operation.reject(error);
+    else timers.setTimeout(() => operation.reject(error), CLAIM_RETRY_MS);
   }
 
   #unpark(reports = this.#parked.length): void {
@@ -337,7 +339,7 @@ export class Store extends EventEmitter {
     this.#alone = [];
     this.#parked = [];
     this.#pending = [];
-    for (const operation of waiting) operation.reject(failure);
+    for (const operation of waiting) this.#reject(operation, failure);
     this.emit('broken', failure);
   }
 
