@@ -15,7 +15,6 @@ import type { RunOptions } from './harness/run-options.ts';
 import type { Run } from './harness/runner.ts';
 import { runBenchmark } from './harness/runner.ts';
 import { faultsOf, summarise } from './harness/summary.ts';
-import { spillwayServerAvailable } from './servers/spillway.ts';
 
 // Ending through exit() runs the handlers that end our servers; children end when we disconnect.
 process.once('SIGINT', () => process.exit(130));
@@ -62,7 +61,7 @@ async function runAll(args: Args): Promise<number> {
   const chosen = args.names.length === 0 ? benchmarks : args.names.map(benchmarkNamed);
   const found: Results['benchmarks'][number][] = [];
   for (const benchmark of chosen) {
-    const contenders = args.selfCheck ? selfCheckOf(benchmark) : benchmark.contenders.filter(available);
+    const contenders = args.selfCheck ? selfCheckOf(benchmark) : benchmark.contenders;
     console.log(`\n${benchmark.name}: ${benchmark.title}`);
     const runs = await runBenchmark(benchmark, contenders, options, run => console.log(`  ${line(run)}`));
     const rows = summarise(benchmark, contenders, runs);
@@ -90,8 +89,6 @@ async function runAll(args: Args): Promise<number> {
 function conclude(results: Results, file: string, strict: boolean): number {
   const rows = results.benchmarks.flatMap(benchmark => benchmark.rows);
   console.log(`\n${table(rows)}`);
-  const absent = absentContenders();
-  if (absent.length > 0) console.log(`\nNot in this tree yet, not measured: ${absent.join('; ')}`);
   const faults = results.benchmarks.flatMap(({ name, runs }) =>
     faultsOf(runs).map(fault => `${name}: ${fault}`),
   );
@@ -105,15 +102,6 @@ function conclude(results: Results, file: string, strict: boolean): number {
 function selfCheckOf(benchmark: Benchmark): Contender[] {
   const baseline = benchmark.contenders[0]!;
   return [baseline, twinOf(baseline)];
-}
-
-function available(contender: Contender): boolean {
-  return contender.server !== 'spillway' || spillwayServerAvailable();
-}
-
-function absentContenders(): string[] {
-  const all = benchmarks.flatMap(benchmark => benchmark.contenders);
-  return [...new Set(all.filter(contender => !available(contender)).map(contender => contender.name))];
 }
 
 function line(run: Run): string {

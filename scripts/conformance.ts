@@ -1,10 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createPostgresBackend, createRedisBackend } from 'bullmq';
-import type { EngineUnderTest } from '../src/engines/conformance/engine.ts';
-import { canonical, type Json, sortKeys } from '../src/engines/conformance/json.ts';
-import { type Result, runBehaviours } from '../src/engines/conformance/run.ts';
-import { type Server, startPostgres, startRedis } from './servers.ts';
+import type { EngineUnderTest } from '../src/engines/conformance/index.ts';
+import {
+  canonical,
+  type Json,
+  type Result,
+  runBehaviours,
+  sortKeys,
+} from '../src/engines/conformance/index.ts';
+import { startPostgres, startRedis } from '../test/servers/index.ts';
 
 const usage = `usage: npm run conformance -- --engine sqlite|redis|postgres [--filter text] [--record]
   --record  redis: write the answers every engine is held to
@@ -21,14 +26,17 @@ interface Started {
 /** Starts what the named engine needs: a server of its own, or a folder for its file. */
 async function start(name: string): Promise<Started> {
   if (name === 'redis') {
-    const server: Server = await startRedis();
+    const server = await startRedis();
     const connection = () => ({ host: '127.0.0.1', port: server.port });
-    return { engine: { name, factory: createRedisBackend, connection }, stop: server.stop };
+    return { engine: { name, factory: createRedisBackend, connection }, stop: () => server.stop() };
   }
   if (name === 'postgres') {
     const server = await startPostgres();
     const connection = () => ({ connectionString: server.url, max: 3, migrate: true });
-    return { engine: { name, factory: createPostgresBackend, connection }, stop: server.stop };
+    return {
+      engine: { name, factory: createPostgresBackend, connection, oldestEvent: '0' },
+      stop: () => server.stop(),
+    };
   }
   if (name === 'sqlite') {
     const { startSqlite } = await import('./sqlite-engine.ts');
@@ -121,6 +129,9 @@ const { values } = parseArgs({
     record: { type: 'boolean', default: false },
   },
 });
+// A rejection nobody waits for belongs to some behaviour: it is reported, and fails the run at its end.
+const strays: unknown[] = [];
+process.on('unhandledRejection', reason => strays.push(reason));
 const { engine, stop } = await start(values.engine);
 // Where PostgreSQL's answer is another one, a behaviour may wait in vain; two seconds are more than Redis ever needs.
 const results = await runBehaviours(engine, values.filter, engine.name === 'postgres' ? 2_000 : undefined);
@@ -131,4 +142,5 @@ if (values.record && engine.name === 'postgres') writeDifferences(results, answe
 const passed = ({ key, answer }: Result) =>
   answer !== undefined && canonical(answer) === canonical(answers[key] ?? null);
 report(results, passed, answers);
-process.exit(results.every(passed) ? 0 : 1);
+for (const stray of strays) console.log('UNHANDLED', stray);
+process.exit(results.every(passed) && strays.length === 0 ? 0 : 1);

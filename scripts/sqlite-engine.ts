@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AnyBackendFactory, EngineUnderTest } from '../src/engines/conformance/engine.ts';
+import type { AnyBackendFactory, EngineUnderTest } from '../src/engines/conformance/index.ts';
 
 const face = new URL('../src/engines/sqlite/index.ts', import.meta.url);
 

@@ -1,8 +1,5 @@
 import type { Contender } from '../harness/contenders.ts';
 import { serveParent } from '../harness/serve-parent.ts';
-import { startExpressBullmq } from '../reference/express-bullmq.ts';
-import { startFastifyBullmq } from '../reference/fastify-bullmq.ts';
-import { startSpillway } from './spillway.ts';
 import type { WebhookServer, WebhookServerOptions } from './webhook-server.ts';
 
 /** A webhook server in a process of its own. */
@@ -12,13 +9,15 @@ export interface ServerRequest extends WebhookServerOptions {
 
 export type ServerReply = Omit<WebhookServer, 'close'>;
 
-const start = {
-  express: startExpressBullmq,
-  fastify: startFastifyBullmq,
-  spillway: startSpillway,
+/** Loaded when asked for: no server carries another one's modules in its heap. */
+const load = {
+  express: async () => (await import('../reference/express-bullmq.ts')).startExpressBullmq,
+  fastify: async () => (await import('../reference/fastify-bullmq.ts')).startFastifyBullmq,
+  spillway: async () => (await import('./spillway.ts')).startSpillway,
 };
 
 serveParent<ServerRequest, ServerReply>(async ({ server, ...options }) => {
-  const { close, ...reply } = await start[server](options);
+  const start = await load[server]();
+  const { close, ...reply } = await start(options);
   return { reply, stop: close };
 });

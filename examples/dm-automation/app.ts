@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Worker } from 'bullmq';
 import type { FastifyInstance } from 'fastify';
+import { createSpillway, type Logger, type Spillway } from '../../src/index.ts';
 import { githubSource, metaSource } from '../../src/webhooks/index.ts';
 import { AutomationStore } from './automations.ts';
 import { JOB_OPTIONS, QUEUE, WebhookJobData, type WebhookJobResult, webhookProcessor } from './jobs.ts';
 import { buildServer, type ServerOptions } from './server.ts';
-import { createSpillway, type Spillway } from './spillway-shim.ts';
 
 export interface Secrets {
   github: string;
@@ -19,8 +19,12 @@ export interface AppOptions {
   /** Where both databases live; made when missing, for this user only. */
   dataDir: string;
   secrets: Secrets;
-  /** A Redis URL; without one the queue is the embedded engine's file in `dataDir`. */
+  /** A Redis URL; without one the queue is the embedded engine's file in `dataDir`, unless `environment` says more. */
   redis?: string | undefined;
+  /** What Spillway reads its own names from (REDIS_URL, SPILLWAY_ENGINE, CONCURRENCY…). Default: nothing. */
+  environment?: Readonly<Record<string, string | undefined>>;
+  /** Told which engine keeps the jobs, and what goes wrong with it. Default: nobody. */
+  logger?: Logger;
   /** The first port to try, 0 for any. Default 3000. */
   port?: number;
   /** BullMQ's worker options. Default: concurrency 200. */
@@ -53,11 +57,13 @@ const START_DEADLINE = 10_000;
 
 /** Puts the parts together and listens on 127.0.0.1. */
 export async function startApp(options: AppOptions): Promise<App> {
+  const { environment = {} } = options;
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   const spillway = createSpillway({
-    ...(options.redis === undefined
-      ? { engine: 'sqlite', sqlite: { file: join(options.dataDir, 'queue.db') } }
-      : { engine: 'redis', redis: options.redis }),
+    sqlite: { file: join(options.dataDir, 'queue.db') },
+    ...(options.redis === undefined ? {} : { redis: options.redis }),
+    environment,
+    logger: options.logger ?? false,
     handleSignals: false,
   });
   const queue = spillway.queue(QUEUE, {
@@ -68,7 +74,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   const store = new AutomationStore(join(options.dataDir, 'automations.db'));
   const worker = spillway.worker<WebhookJobData, WebhookJobResult>(QUEUE, webhookProcessor(store), {
-    concurrency: 200,
+    ...(environment.CONCURRENCY ? {} : { concurrency: 200 }),
     ...options.worker,
   });
   const { github, meta, verifyToken } = options.secrets;

@@ -91,8 +91,7 @@ it('closes in bounded time though a sender holds its connection with half a requ
   await cutOff;
 });
 
-// The stand-in for the embedded engine leaves its redis-server behind when its process is killed: Redis only, for now.
-describe.each(ENGINES.filter(engine => engine === 'redis'))('kill -9 on %s', engine => {
+describe.each(ENGINES)('kill -9 on %s', engine => {
   const life = async (at: Place, worker: object) => {
     const script = new URL('./testing-child.ts', import.meta.url).pathname;
     const argument = JSON.stringify({ dataDir: at.dataDir, redis: at.redis, worker });

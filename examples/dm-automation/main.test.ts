@@ -94,6 +94,14 @@ it('stops in good order also in the middle of the replay', async () => {
   expect(await endChild(child, 'SIGTERM')).toBe(0);
 });
 
+it('obeys a switch that says no Redis, and says so in one line', async () => {
+  const child = npmStart({ DATA_DIR: folder(), REDIS_URL: 'redis://127.0.0.1:1', REDIS_ENABLED: 'false' });
+  const output = await outputOf(child, 'Ctrl-C stops.');
+  expect(output.split('\n').filter(line => /engine/.test(line))).toEqual([
+    expect.stringMatching(/sqlite engine \(.*queue\.db\): Redis is switched off by REDIS_ENABLED=false/),
+  ]);
+});
+
 it('takes the next port when its own is taken, and says so', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   ended.push(() => other.close());
@@ -101,7 +109,7 @@ it('takes the next port when its own is taken, and says so', async () => {
     other.once('listening', () => resolve((other.address() as { port: number }).port));
   });
   const child = npmStart({ DATA_DIR: folder(), PORT: String(taken) });
-  expect(await outputOf(child, 'listening')).toMatch(new RegExp(`\\(port ${taken} is taken\\)`));
+  expect(await outputOf(child, 'Listening on')).toMatch(new RegExp(`\\(port ${taken} is taken\\)`));
 });
 
 it.each([

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { startApp } from './app.ts';
+import type { Logger } from '../../src/index.ts';
+import { DEFAULT_PORT, startApp } from './app.ts';
 import { githubDeliveries, metaDeliveries } from './payloads.ts';
 import { curlCommands, progressLine, usesTable } from './print.ts';
 import { JobWatch, replay } from './replay.ts';
@@ -9,6 +10,14 @@ const { env } = process;
 let stopping = false;
 
 const say = (text = '') => process.stdout.write(`${text}\n`);
+
+/** Spillway's log as lines of this program's story: which engine and why, then only what goes wrong. */
+const story: Logger = {
+  debug: () => {},
+  info: (_details, message) => say(`  ${message}`),
+  warn: (_details, message) => console.error(`  warning: ${message}`),
+  error: (_details, message) => console.error(`  error: ${message}`),
+};
 
 /** The user's own secret, never printed, or one made for this start, which the curl commands need to show. */
 function secretFrom(name: string) {
@@ -29,31 +38,26 @@ async function main(): Promise<void> {
   const github = secretFrom('GITHUB_WEBHOOK_SECRET');
   const meta = secretFrom('META_APP_SECRET');
   const dataDir = env.DATA_DIR || '.data/dm-automation';
-  const redis = env.REDIS_URL || undefined;
   const wanted = portFrom(env.PORT);
-  const concurrency = Number(env.CONCURRENCY) || 200;
 
+  say('Spillway: DM automation');
   const app = await startApp({
     dataDir,
-    redis,
+    environment: env,
+    logger: story,
     secrets: {
       github: github.secret,
       meta: meta.secret,
       verifyToken: secretFrom('META_VERIFY_TOKEN').secret,
     },
     ...(wanted === undefined ? {} : { port: wanted }),
-    worker: { concurrency },
     server: { onError: error => console.error('webhook server:', error) },
   });
   stopOnSignal(app.close);
 
-  say('Spillway: DM automation');
-  say(
-    `  queue      ${redis === undefined ? `embedded SQLite in ${dataDir}, no server` : `Redis at ${hostOf(redis)}`}`,
-  );
-  say(
-    `  listening  ${app.url}${app.port === (wanted ?? 3000) || wanted === 0 ? '' : ` (port ${wanted ?? 3000} is taken)`}`,
-  );
+  const first = wanted ?? DEFAULT_PORT;
+  const moved = app.port !== first && first !== 0 ? ` (port ${first} is taken)` : '';
+  say(`  Listening on ${app.url}${moved}`);
   say();
 
   const run = randomUUID().slice(0, 8);
@@ -81,7 +85,7 @@ async function main(): Promise<void> {
       `jobs ${ids.length}, processed ${processed}, failed ${failed}`,
   );
   say();
-  say('Still running. Paste these into another terminal:');
+  say('Still running. Paste these into another terminal (they need curl and openssl):');
   if (github.shown || meta.shown) say('(the secrets in them are demo ones, made for this start)');
   const keyOf = (key: typeof github) => (key.shown ? { secret: key.secret } : { env: key.name });
   for (const command of curlCommands({
@@ -90,15 +94,9 @@ async function main(): Promise<void> {
     meta: keyOf(meta),
     jobId: ids[0]!,
   })) {
-    say(`
-${command}`);
+    say(`\n${command}`);
   }
   say('\nCtrl-C stops.');
-}
-
-/** Host and port of a Redis URL: never its user or password. */
-function hostOf(redis: string): string {
-  return URL.canParse(redis) ? new URL(redis).host : 'the given address';
 }
 
 /** The first signal stops in good order, a second one at once. */

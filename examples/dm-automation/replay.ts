@@ -1,8 +1,8 @@
 import type { QueueEvents } from 'bullmq';
 import { z } from 'zod';
+import type { Spillway } from '../../src/index.ts';
 import { QUEUE } from './jobs.ts';
 import { type Delivery, signedHeaders } from './payloads.ts';
-import type { Spillway } from './spillway-shim.ts';
 
 export interface ReplayCounts {
   sent: number;

@@ -1,4 +1,5 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import type { Spillway } from '../../src/index.ts';
 import {
   createWebhookReceiver,
   type WebhookQueue,
@@ -6,7 +7,6 @@ import {
   webhookStatus,
 } from '../../src/webhooks/index.ts';
 import { QUEUE, toJob, type WebhookJobData } from './jobs.ts';
-import type { Spillway } from './spillway-shim.ts';
 
 export interface ServerOptions {
   spillway: Spillway;

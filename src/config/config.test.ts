@@ -41,7 +41,18 @@ describe('the engine', () => {
     ],
     [{ REDIS_URL: 'redis://h', DISABLE_QUEUES: 'off' }, {}, 'redis', 'REDIS_URL is set'],
     [{ SPILLWAY_ENGINE: 'REDIS' }, {}, 'redis', 'SPILLWAY_ENGINE is redis'],
-    [{ SPILLWAY_ENGINE: 'sqlite', REDIS_URL: 'redis://h' }, {}, 'sqlite', 'SPILLWAY_ENGINE is sqlite'],
+    [
+      { SPILLWAY_ENGINE: 'sqlite', REDIS_URL: 'redis://h' },
+      {},
+      'sqlite',
+      'SPILLWAY_ENGINE is sqlite; REDIS_URL is set, but not used',
+    ],
+    [
+      { REDIS_PORT: 'tcp://10.0.0.7:6379' },
+      { engine: 'sqlite' },
+      'sqlite',
+      'the option engine is sqlite; REDIS_PORT is set, but not used',
+    ],
     [{ SPILLWAY_ENGINE: 'redis' }, { engine: 'sqlite' }, 'sqlite', 'the option engine is sqlite'],
     [{}, { postgres: 'postgres://h/db' }, 'postgres', 'the option postgres is set'],
     [{ POSTGRES_URL: 'postgres://h/db' }, {}, 'sqlite', 'no Redis is configured'],
@@ -122,6 +133,12 @@ describe('precedence', () => {
 
   it('takes an empty or blank variable as absent', () => {
     expect(resolve({ REDIS_URL: '', CONCURRENCY: '  ' })).toMatchObject({ engine: 'sqlite', worker: {} });
+  });
+
+  it("takes the process's own environment, also as an option", () => {
+    expect(resolveConfig({ environment: process.env }).engine).toBe('sqlite');
+    const wrong = { environment: { PORT: 1 } } as unknown as ConfigOptions;
+    expect(failure(() => resolveConfig(wrong)).message).toContain('Option environment must be');
   });
 
   it('reads the process environment only when no other is given', () => {

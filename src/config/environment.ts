@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { parseRedisUrl, redisUrlRange } from '../redis/index.ts';
 import { SpillwayError } from '../shared/errors.ts';
 import { maskText } from '../shared/secrets.ts';
+import { parseRedisUrl, redisUrlRange } from './redis-url.ts';
 import { engineNames } from './types.ts';
 
 interface Variable<T> {
@@ -90,17 +90,29 @@ export type ParsedEnvironment = { [Name in EnvironmentName]?: z.output<Variables
 
 export const environmentNames = Object.keys(variables) as readonly EnvironmentName[];
 
+/** The names that only say where Redis is and how patient to be with it. */
+export const redisNames = [
+  'REDIS_URL',
+  'REDIS_HOST',
+  'REDIS_PORT',
+  'REDIS_PASSWORD',
+  'REDIS_DB',
+  'REDIS_MAX_RETRIES',
+  'REDIS_RETRY_DELAY',
+] as const satisfies readonly EnvironmentName[];
+
 /**
- * Parses the variables Spillway knows and ignores all others.
+ * Parses the variables Spillway knows, but those in `except`, and ignores all others.
  * Throws SPILLWAY_INVALID_CONFIG naming the first bad one, its range and the value received, masked if secret.
  */
 export function parseEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
+  except: readonly EnvironmentName[] = [],
 ): ParsedEnvironment {
   const parsed: Record<string, unknown> = {};
   for (const name of environmentNames) {
     const received = environment[name]?.trim();
-    if (received === undefined || received === '') continue;
+    if (received === undefined || received === '' || except.includes(name)) continue;
     const variable: Variable<unknown> = variables[name];
     const result = variable.schema.safeParse(received);
     if (!result.success) throw invalid(name, variable, received);

@@ -6,4 +6,6 @@ export {
   type ConfigWarning,
   type EngineName,
   engineNames,
+  type RedisTuning,
+  type SqliteOptions,
 } from './types.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { parseRedisUrl, redisUrlRange } from '../redis/index.ts';
 import { SpillwayError } from '../shared/errors.ts';
+import { parseRedisUrl, redisUrlRange } from './redis-url.ts';
 import { type ConfigOptions, engineNames } from './types.ts';
 
 const ranges: Readonly<Record<string, string>> = {
@@ -16,6 +16,11 @@ const ranges: Readonly<Record<string, string>> = {
   shutdownTimeoutMs: 'a whole number from 0 to 86400000 ms',
   environment: 'an object of texts',
 };
+
+function isTexts(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every(each => each === undefined || typeof each === 'string');
+}
 
 const optionsSchema = z.object({
   engine: z.enum(engineNames).optional(),
@@ -43,7 +48,8 @@ const optionsSchema = z.object({
     .regex(/^\S{1,100}$/)
     .optional(),
   shutdownTimeoutMs: z.number().int().min(0).max(86_400_000).optional(),
-  environment: z.record(z.string(), z.string().optional()).optional(),
+  // Not z.record: process.env is no plain object to it.
+  environment: z.custom<object>(isTexts).optional(),
 });
 
 /**

@@ -1,15 +1,16 @@
 import type { RedisOptions } from 'ioredis';
-import { parseRedisUrl, redisTuningDefaults } from '../redis/index.ts';
 import { SpillwayError } from '../shared/errors.ts';
-import { type ParsedEnvironment, parseEnvironment } from './environment.ts';
+import { type ParsedEnvironment, parseEnvironment, redisNames } from './environment.ts';
 import { checkOptions } from './options.ts';
+import { parseRedisUrl } from './redis-url.ts';
 import type { Config, ConfigOptions, ConfigWarning, EngineName } from './types.ts';
 
 export const configDefaults = {
   file: './spillway.db',
   prefix: 'bull',
   shutdownTimeoutMs: 30_000,
-} as const;
+  redisTuning: { maxRetries: 3, retryDelayMs: 100 },
+} as const satisfies Partial<Config> & { file: string };
 
 /**
  * Puts options, environment and defaults together, in this order of precedence.
@@ -17,10 +18,16 @@ export const configDefaults = {
  */
 export function resolveConfig(options: ConfigOptions = {}): Config {
   checkOptions(options);
-  const environment = parseEnvironment(options.environment ?? process.env);
+  const given = options.environment ?? process.env;
+  // Another engine asked for in code does not stumble over what a platform says of some Redis (REDIS_PORT=tcp://…).
+  const withoutRedis = options.engine !== undefined && options.engine !== 'redis';
+  const environment = parseEnvironment(given, withoutRedis ? redisNames : []);
   const warnings: ConfigWarning[] = [];
   const redis = redisAddress(options, environment, warnings);
   const chosen = chooseEngine(options, environment, redis.source, warnings);
+  const named = options.engine ?? environment.SPILLWAY_ENGINE;
+  const unused = named === chosen.engine && named !== 'redis' && redisNames.find(name => given[name]?.trim());
+  const reason = unused ? `${chosen.reason}; ${unused} is set, but not used` : chosen.reason;
 
   const postgres = options.postgres ?? environment.POSTGRES_URL;
   if (chosen.engine === 'postgres' && postgres === undefined) {
@@ -34,15 +41,15 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
   const alertWebhookUrl = environment.REDIS_ALERT_WEBHOOK_URL;
   return {
     engine: chosen.engine,
-    engineReason: chosen.reason,
+    engineReason: reason,
     sqlite: {
       ...definedOnly(options.sqlite ?? {}),
       file: options.sqlite?.file ?? environment.SPILLWAY_FILE ?? configDefaults.file,
     },
     redis: redis.options,
     redisTuning: {
-      maxRetries: environment.REDIS_MAX_RETRIES ?? redisTuningDefaults.maxRetries,
-      retryDelayMs: environment.REDIS_RETRY_DELAY ?? redisTuningDefaults.retryDelayMs,
+      maxRetries: environment.REDIS_MAX_RETRIES ?? configDefaults.redisTuning.maxRetries,
+      retryDelayMs: environment.REDIS_RETRY_DELAY ?? configDefaults.redisTuning.retryDelayMs,
     },
     postgres,
     prefix: options.prefix ?? configDefaults.prefix,
@@ -57,7 +64,8 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
       ...(alertWebhookUrl === undefined ? {} : { alertWebhookUrl }),
     },
     warnings,
-    secrets: secretsOf(redis.options, postgres, alertWebhookUrl),
+    // Those of a Redis that is not used as well: they may still appear in something that is logged.
+    secrets: secretsOf(redis.options, postgres, alertWebhookUrl, given),
   };
 }
 
@@ -196,8 +204,16 @@ function secretsOf(
   redis: RedisOptions,
   postgres: Config['postgres'],
   alertUrl: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
 ): string[] {
-  const found: unknown[] = [redis.password, redis.sentinelPassword, alertUrl];
+  const { REDIS_PASSWORD, REDIS_URL } = environment;
+  const found: unknown[] = [
+    redis.password,
+    redis.sentinelPassword,
+    passwordIn(REDIS_URL?.trim()),
+    REDIS_PASSWORD?.trim(),
+    alertUrl,
+  ];
   if (typeof postgres === 'object') {
     const { password, connectionString } = postgres as { password?: unknown; connectionString?: unknown };
     found.push(password, passwordIn(connectionString));

@@ -1,11 +1,27 @@
 import type { PostgresConnectionOptions } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
-import type { SqliteConnectionOptions } from '../engines/sqlite/options.ts';
-import type { RedisTuning } from '../redis/index.ts';
 
 export const engineNames = ['sqlite', 'redis', 'postgres'] as const;
 /** Where the jobs are kept. */
 export type EngineName = (typeof engineNames)[number];
+
+/** Where the SQLite engine keeps its file, and how; the engine's own options, which queues/engine.ts holds this to. */
+export interface SqliteOptions {
+  /** Path of the file; its folder must exist, on a local disk. `:memory:`: this process's memory only. */
+  file: string;
+  /** `full` (default): an acknowledged job survives power loss. `normal`: it survives the end of the process. */
+  durability?: 'full' | 'normal';
+  /** How long an operation waits for another process's write lock. Milliseconds, 100 to 600000, default 10000. */
+  busyTimeoutMs?: number;
+}
+
+/** How patient connections to Redis are; the defaults are `configDefaults.redisTuning`. */
+export interface RedisTuning {
+  /** How often a producer's command is tried again over a new connection before it fails. 0 to 1000. */
+  maxRetries: number;
+  /** First pause before reconnecting, doubled each time up to 2000 (or this, if larger). Milliseconds, 1 to 60000. */
+  retryDelayMs: number;
+}
 
 /** The options that choose and reach an engine. Options win over the environment, the environment over defaults. */
 export interface ConfigOptions {
@@ -15,7 +31,7 @@ export interface ConfigOptions {
    */
   engine?: EngineName;
   /** The SQLite engine's file and durability. The file defaults to SPILLWAY_FILE, then `./spillway.db`. */
-  sqlite?: Partial<SqliteConnectionOptions>;
+  sqlite?: Partial<SqliteOptions>;
   /** A `redis://` or `rediss://` URL, or ioredis options (Sentinel included). Replaces every REDIS_* address variable. */
   redis?: string | RedisOptions;
   /** A `postgres://` URL, a node-postgres pool config (optionally with `schema`), or a pool, which stays yours to close. */
@@ -47,7 +63,7 @@ export interface Config {
   engine: EngineName;
   /** Why this engine, in words, for the log. */
   engineReason: string;
-  sqlite: SqliteConnectionOptions;
+  sqlite: SqliteOptions;
   redis: RedisOptions;
   redisTuning: RedisTuning;
   postgres: PostgresConnectionOptions | undefined;

@@ -6,7 +6,7 @@ import {
   type RedisQueueBackend,
 } from 'bullmq';
 import type { Config } from '../config/index.ts';
-import { createSqliteBackend } from '../engines/sqlite/index.ts';
+import { createSqliteBackend, type SqliteConnectionOptions } from '../engines/sqlite/index.ts';
 import { consumerOptions, describeRedisTarget, producerOptions } from '../redis/index.ts';
 
 /** BullMQ's constructor options that differ by engine and by what the object does. */
@@ -49,7 +49,7 @@ export function createEngine(config: Config): Engine {
     case 'postgres':
       return sameForAll(createPostgresBackend, postgresConnection(config.postgres), 'PostgreSQL');
     case 'sqlite':
-      return sameForAll(createSqliteBackend, config.sqlite, config.sqlite.file);
+      return sameForAll<SqliteConnectionOptions>(createSqliteBackend, config.sqlite, config.sqlite.file);
   }
 }
 

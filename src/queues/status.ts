@@ -12,16 +12,16 @@ export async function readStats(queue: Queue): Promise<QueueStats> {
     'prioritized',
     'waiting-children',
   );
+  const prioritized = counts.prioritized ?? 0;
   const states = {
-    waiting: counts.wait ?? counts.waiting ?? 0,
+    waiting: (counts.wait ?? counts.waiting ?? 0) + prioritized,
     active: counts.active ?? 0,
     completed: counts.completed ?? 0,
     failed: counts.failed ?? 0,
     delayed: counts.delayed ?? 0,
-    prioritized: counts.prioritized ?? 0,
     waitingChildren: counts['waiting-children'] ?? 0,
   };
-  return { ...states, total: Object.values(states).reduce((sum, count) => sum + count, 0) };
+  return { ...states, prioritized, total: Object.values(states).reduce((sum, count) => sum + count, 0) };
 }
 
 /** One job, or undefined when there is none or it was removed while being read. */

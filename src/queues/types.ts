@@ -63,15 +63,18 @@ export type TypedQueue<Input, Output, Result = Untyped, Name extends string = st
 
 /** How many jobs a queue has in each state, the same on every engine. */
 export interface QueueStats {
+  /** Ready to run, whether they have a priority or not. BullMQ counts those that have one apart. */
   waiting: number;
   active: number;
   completed: number;
   failed: number;
   delayed: number;
-  prioritized: number;
+  /** Parents of a flow that wait for their children. */
   waitingChildren: number;
-  /** The sum of all of them. */
+  /** Every job there is: the sum of the states above. */
   total: number;
+  /** How many of those waiting have a priority; part of `waiting`, so no further jobs. */
+  prioritized: number;
 }
 
 export interface SpillwayStats {

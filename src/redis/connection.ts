@@ -1,17 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-
-/** How patient connections are; the defaults are `redisTuningDefaults`. */
-export interface RedisTuning {
-  /** How often a producer's command is tried again over a new connection before it fails. 0 to 1000. */
-  maxRetries: number;
-  /** First pause before reconnecting, doubled each time up to 2000 (or this, if larger). Milliseconds, 1 to 60000. */
-  retryDelayMs: number;
-}
-
-export const redisTuningDefaults = {
-  maxRetries: 3,
-  retryDelayMs: 100,
-} as const satisfies RedisTuning;
+import type { RedisTuning } from '../config/index.ts';
 
 /** No call of a producer waits longer for Redis. Milliseconds. */
 export const producerCommandTimeoutMs = 5_000;

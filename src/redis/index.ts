@@ -2,7 +2,5 @@ export {
   consumerOptions,
   producerCommandTimeoutMs,
   producerOptions,
-  type RedisTuning,
-  redisTuningDefaults,
 } from './connection.ts';
-export { describeRedisTarget, parseRedisUrl, redisUrlRange } from './url.ts';
+export { describeRedisTarget } from './target.ts';

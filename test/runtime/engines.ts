@@ -1,33 +1,34 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ConfigOptions, EngineName } from '../../src/config/index.ts';
-import { startRedis } from './redis-server.ts';
+import type { ConfigOptions } from '../../src/index.ts';
+import { startPostgres, startRedis } from '../servers/index.ts';
+import { removeTempDir, tempDir } from '../support/temp-dir.ts';
 
 /** One engine to run a test on. */
 export interface TestEngine {
   /** Options for `createSpillway` in this process or another: plain JSON. */
-  options: Pick<ConfigOptions, 'engine' | 'sqlite' | 'redis'>;
+  options: Pick<ConfigOptions, 'engine' | 'sqlite' | 'redis' | 'postgres'>;
   stop(): Promise<void>;
 }
 
 /** The engines the tests of the runtime run on. */
-export const testedEngines: readonly EngineName[] = ['redis', 'sqlite'];
+export const testedEngines = ['redis', 'sqlite', 'postgres'] as const;
 
-export async function startEngine(name: EngineName): Promise<TestEngine> {
+export async function startEngine(name: (typeof testedEngines)[number]): Promise<TestEngine> {
   switch (name) {
     case 'redis': {
       const redis = await startRedis();
-      return { options: { engine: 'redis', redis: redis.url }, stop: redis.stop };
+      return { options: { engine: 'redis', redis: redis.url }, stop: () => redis.stop() };
     }
     case 'sqlite': {
-      const folder = await mkdtemp(join(tmpdir(), 'spillway-runtime-'));
+      const folder = tempDir('runtime');
       return {
         options: { engine: 'sqlite', sqlite: { file: join(folder, 'jobs.db') } },
-        stop: () => rm(folder, { recursive: true }),
+        stop: async () => removeTempDir(folder),
       };
     }
-    case 'postgres':
-      throw new Error('The tests of the runtime do not start PostgreSQL');
+    case 'postgres': {
+      const postgres = await startPostgres();
+      return { options: { engine: 'postgres', postgres: postgres.url }, stop: () => postgres.stop() };
+    }
   }
 }

@@ -157,7 +157,7 @@ describe('while it is in use', () => {
   it('a worker on it neither hangs its process nor records its job as failed', async () => {
     const file = join(tempDir('lost-log'), 'q.db');
     await using actor = await startActor({ file });
-    await actor.ask({ do: 'work', handler: 'hold' });
+    await actor.ask({ do: 'work', handler: 'hold', options: { runRetryDelay: 50 } });
     const id = await actor.ask<string>({ do: 'add' });
     await actor.event('run', id);
     rmSync(`${file}-wal`);

@@ -18,6 +18,8 @@ export interface EngineUnderTest {
   connection(): object;
   /** The `prefix` option; BullMQ's own default (`bull`) when absent. */
   prefix?: string;
+  /** The event cursor that reads from the beginning; Redis's `0-0` when absent. */
+  oldestEvent?: string;
 }
 
 /** One thing an engine must do. The answer is scrubbed (see `json.ts`) before it is compared. */

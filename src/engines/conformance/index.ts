@@ -3,7 +3,8 @@ import { type ConformanceOptions, conformance as declare } from './run.ts';
 
 export { behaviours } from './behaviours/index.ts';
 export type { AnyBackendFactory, Behaviour, EngineUnderTest } from './engine.ts';
-export type { Json } from './json.ts';
+export { canonical, codeOf, type Json, sortKeys } from './json.ts';
+export { Lab } from './lab.ts';
 export type { ConformanceOptions, Result, TestFramework } from './run.ts';
 export { runBehaviours } from './run.ts';
 

@@ -59,6 +59,11 @@ export class Lab {
     this.engine = engine;
   }
 
+  /** The cursor before every event. */
+  get oldest(): string {
+    return this.engine.oldestEvent ?? '0-0';
+  }
+
   /** The engine's factory, in the type BullMQ's constructors expect. */
   get factory(): BackendFactory<IQueueBackend, ConnectionOptions> {
     return this.engine.factory as unknown as BackendFactory<IQueueBackend, ConnectionOptions>;
@@ -167,19 +172,22 @@ export class Lab {
   }
 
   /** The raw event stream in order, one text an event: `event=added jobId=1 name=a`. */
-  async eventLog(queue: { getBackend(): IQueueBackend }, after = '0-0'): Promise<string[]> {
+  async eventLog(queue: { getBackend(): IQueueBackend }, after = this.oldest): Promise<string[]> {
     return (await this.rawEvents(queue, after)).map(([, fields]) => flat(fields));
   }
 
   /** The raw event entries: `[cursor, [field, value, ...]]`. */
-  async rawEvents(queue: { getBackend(): IQueueBackend }, after = '0-0'): Promise<[string, string[]][]> {
+  async rawEvents(
+    queue: { getBackend(): IQueueBackend },
+    after = this.oldest,
+  ): Promise<[string, string[]][]> {
     const read = await queue.getBackend().readEvents(after, 10);
     return read?.[0]?.[1] ?? [];
   }
 
   /** The cursor of the newest event, to read only what follows. */
   async cursor(queue: { getBackend(): IQueueBackend }): Promise<string> {
-    return (await this.rawEvents(queue)).at(-1)?.[0] ?? '0-0';
+    return (await this.rawEvents(queue)).at(-1)?.[0] ?? this.oldest;
   }
 
   /** Runs `work` and answers only the events it caused. */
@@ -193,9 +201,15 @@ export class Lab {
   async stored(queue: LabQueue, id: string | undefined): Promise<Json> {
     const raw = await queue.getBackend().getJobData(id ?? '');
     if (!raw) return 'missing';
-    const { stacktrace, ...rest } = raw;
+    // What BullMQ's Job makes no difference of: an id told twice, a null result, no traces.
+    const { stacktrace, id: _id, returnvalue, ...rest } = raw;
     const traces: unknown = stacktrace === undefined ? undefined : JSON.parse(stacktrace.toString());
-    return this.scrub({ ...rest, traces: Array.isArray(traces) ? traces.length : undefined });
+    const kept = Array.isArray(traces) && traces.length > 0 ? traces.length : undefined;
+    return this.scrub({
+      ...rest,
+      traces: kept,
+      returnvalue: returnvalue === 'null' ? undefined : returnvalue,
+    });
   }
 
   /** The refusal's message and code, or what came back when it was not refused. */
@@ -209,7 +223,7 @@ export class Lab {
   }
 
   /** Waits until `condition` answers something truthy. */
-  async until<T>(condition: () => Promise<T> | T, what = 'a condition'): Promise<T> {
+  async until<T>(condition: () => Promise<T> | T, what = 'a condition'): Promise<NonNullable<T>> {
     const end = performance.now() + deadline;
     for (;;) {
       const value = await condition();

@@ -1,16 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
+import { Checkpointer } from './checkpointer.ts';
 import { Refusal } from './codes.ts';
-import {
-  closedError,
-  isBusy,
-  isCorruption,
-  isMediumFault,
-  SqliteUnavailableError,
-  translate,
-} from './failure.ts';
+import { closedError, isBusy, isCorruption, isMediumFault, translate } from './failure.ts';
 import { FileGuard } from './file-guard.ts';
 import { openFile } from './open.ts';
+import { type Operation, type OperationKind, refuse } from './operation.ts';
 import type { ResolvedOptions } from './options.ts';
 import { quarantine } from './quarantine.ts';
 import type { QueueState } from './queue-state.ts';
@@ -19,41 +14,13 @@ import { prepare } from './sql/prepare.ts';
 import { monotonicMs, timers } from './time.ts';
 import { Waiting } from './waiting.ts';
 
-/** What an operation is, for the batch it runs in. */
-export interface OperationKind {
-  /** `read` changes nothing. */
-  access: 'read' | 'write';
-  /** Whether its answer promises that it survives a power loss. Claims and lock renewals don't: losing one runs the job again. */
-  durable?: boolean;
-  /** Whether it leaves what the session remembers of single jobs true; see `Session.forgetJobs`. */
-  keepsJobs?: boolean;
-  /** It reports what a worker has done, so it is tried again until it succeeds instead of failing a job that ran. */
-  report?: boolean;
-  /** It claims a job: tells how many to read ahead. */
-  claims?: boolean;
-}
-
-export const READ: OperationKind = { access: 'read' };
-export const WRITE: OperationKind = { access: 'write', durable: true };
-
-interface Operation {
-  kind: OperationKind;
-  run: (session: Session) => unknown;
-  resolve: (value: never) => void;
-  reject: (error: Error) => void;
-  /** When (monotonic) waiting for another process's lock ends. */
-  deadline: number;
-}
-
 /** A long atomic operation: each step is a slice of one transaction that stays open over several turns. */
 export type Steps<T> = Generator<void, T, void>;
 
 /** No transaction of ours holds the event loop longer than about this, in milliseconds. */
 const BATCH_BUDGET_MS = 6;
-/** How long a report waits before it is tried again while the disk refuses. */
-const REPORT_RETRY_MS = 200;
-/** How long after a claim failed the worker gets to know it. */
-const CLAIM_RETRY_MS = 200;
+/** How long a worker's report or claim waits before it is tried again while the disk refuses. */
+const PARKED_MS = 200;
 
 /**
  * One open file, shared by all backends of the process that name it. Collects the operations called in one turn of
@@ -66,25 +33,28 @@ export class Store extends EventEmitter {
   readonly waiting: Waiting;
   readonly #db: DatabaseSync;
   readonly #guard: FileGuard;
+  readonly #checkpointer: Checkpointer;
   readonly #begin;
   readonly #commit;
   readonly #rollback;
+  readonly #totalChanges;
+  /** Rows this connection has changed so far, up to the last commit. */
+  #knownChanges = -1;
   #pending: Operation[] = [];
   /** Operations to be run one by one, because together they failed. */
   #alone: Operation[] = [];
-  /** Reports that the disk refused. One is tried again now and then, the rest once one succeeds. */
-  #parked: Operation[] = [];
-  #probe: Operation | undefined;
-  #probeTimer: NodeJS.Timeout | undefined;
   #scheduled = false;
   #retryTimer: NodeJS.Timeout | undefined;
+  /** Reports and claims that wait for the disk to take writes again. */
+  #parked: Operation[] = [];
+  #parkTimer: NodeJS.Timeout | undefined;
+  #unavailable = false;
   #exclusive: Promise<unknown> | undefined;
   #fsync = true;
   #broken: Error | undefined;
   #closing = false;
   #drained: (() => void) | undefined;
-  /** Acknowledged commits that a power loss took (durability `normal`), found when the file was opened. */
-  readonly lostCommits: number;
+  readonly #lostCommits: number;
   #lossReported = false;
 
   constructor(options: ResolvedOptions) {
@@ -93,14 +63,21 @@ export class Store extends EventEmitter {
     this.options = options;
     const opened = openFile(options.file, options.busyTimeoutMs);
     this.#db = opened.db;
-    this.lostCommits = opened.lostCommits;
+    this.#lostCommits = opened.lostCommits;
     this.#begin = prepare(this.#db, 'BEGIN IMMEDIATE');
     this.#commit = prepare(this.#db, 'COMMIT');
     this.#rollback = prepare(this.#db, 'ROLLBACK');
+    this.#totalChanges = prepare(this.#db, 'SELECT total_changes()');
     this.session = new Session(this.#db);
+    this.#checkpointer = new Checkpointer(options.file, this.#db);
     this.#guard = new FileGuard(options.file, options.durability);
     if (options.durability === 'normal') this.#setFsync(false);
     this.waiting = new Waiting(options.file, this.session, () => this.#notifyOfForeignCommit());
+  }
+
+  /** Acknowledged commits that a power loss took (durability `normal`), found when the file was opened. */
+  get lostCommits(): number {
+    return this.#lostCommits;
   }
 
   /** True for the first to ask: a loss is reported once a process, not by each queue. */
@@ -110,13 +87,17 @@ export class Store extends EventEmitter {
     return first;
   }
 
+  get open(): boolean {
+    return !this.#closing;
+  }
+
   /** Runs an operation in the next batch; its promise settles when the batch is on disk. */
   run<T>(kind: OperationKind, run: (session: Session) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closing) return reject(closedError());
       const deadline = monotonicMs() + this.options.busyTimeoutMs;
-      const operation = { kind, run, resolve, reject, deadline };
-      if (this.#broken !== undefined) return this.#reject(operation, this.#broken);
+      const operation: Operation = { kind, run, resolve, reject, deadline };
+      if (this.#broken !== undefined) return refuse(operation, this.#broken);
       this.#pending.push(operation);
       this.#schedule();
     });
@@ -154,6 +135,7 @@ export class Store extends EventEmitter {
       });
     }
     timers.clearTimeout(this.#retryTimer);
+    await this.#checkpointer.close();
     this.#guard.close();
     this.#db.close();
   }
@@ -184,7 +166,7 @@ export class Store extends EventEmitter {
 
   #batch(operations: Operation[]): void {
     if (this.#broken !== undefined) {
-      for (const operation of operations) this.#reject(operation, this.#broken);
+      for (const operation of operations) refuse(operation, this.#broken);
       return;
     }
     const writes = operations.some(operation => operation.kind.access === 'write');
@@ -208,8 +190,10 @@ export class Store extends EventEmitter {
     }
     if (done < operations.length) this.#pending = operations.slice(done).concat(this.#pending);
     for (const settle of outcomes) settle();
-    if (this.#probe !== undefined && operations.includes(this.#probe)) this.#unpark();
     this.#tell(changed, foreign);
+    if (!writes) return;
+    this.#unavailable = false;
+    this.#checkpointer.committed(done);
   }
 
   /** Runs operations until the budget is used up; returns how many it ran. */
@@ -236,7 +220,14 @@ export class Store extends EventEmitter {
   /** Commits; returns the queues that changed. After the commit nothing may throw: the batch would be run again. */
   #commitBatch(durable: boolean): readonly QueueState[] {
     const changed = this.session.flush();
+    const changes = Number(this.#totalChanges.get()?.[0]);
+    if (changes === this.#knownChanges) {
+      // An idle worker that asked and got nothing has written nothing.
+      this.#commit.run();
+      return changed;
+    }
     const commits = this.session.countCommit();
+    this.#knownChanges = changes + 1;
     this.#guard.beforeCommit();
     this.#commit.run();
     const trouble = durable ? this.#guard.acknowledged(commits) : undefined;
@@ -275,48 +266,53 @@ export class Store extends EventEmitter {
     }
     const operation = operations[0] as Operation;
     const failure = translate(error, this.options.file);
-    if (operation.kind.report === true && isMediumFault(error)) {
-      // The job has run: its result waits for the disk rather than being lost. While closing, BullMQ reports no more.
-      if (this.#closing) {
-        operation.reject(new SqliteUnavailableError(failure));
-        return;
-      }
-      this.emit('unavailable', failure);
-      this.#parked.push(operation);
-      this.#probeTimer ??= timers.setTimeout(() => {
-        this.#probe = this.#parked[0];
-        this.#unpark(1);
-      }, REPORT_RETRY_MS);
-      return;
+    if (isMediumFault(error)) {
+      if (!this.#unavailable) this.emit('unavailable', failure);
+      this.#unavailable = true;
+      if (this.#park(operation)) return;
     }
-    this.#reject(operation, failure);
-    if (operation === this.#probe) this.#unpark();
+    refuse(operation, failure);
+  }
+
+  /** Keeps what a worker reports, and for a while what it asks for, until the disk takes writes again; tells whether it did. */
+  #park(operation: Operation): boolean {
+    if (!this.#isPatient(operation)) return false;
+    // One is enough to find out whether the disk takes writes again: the others wait with it, and the next time
+    // another is the first, because this one may be too large for what is left.
+    this.#parked.push(...this.#alone.filter(other => this.#isPatient(other)), operation);
+    this.#alone = this.#alone.filter(other => !this.#isPatient(other));
+    this.#parkTimer ??= timers.setTimeout(() => this.#unpark(), PARKED_MS);
+    return true;
+  }
+
+  #isPatient({ kind, deadline }: Operation): boolean {
+    if (this.#closing) return false;
+    return kind.report === true || (kind.claims === true && monotonicMs() < deadline);
   }
 
   /** Another process holds the lock: those whose time is up fail, the others are tried again shortly. */
   #retryBusy(operations: Operation[], error: unknown): void {
     const now = monotonicMs();
     const again: Operation[] = [];
+    const reads: Operation[] = [];
     for (const operation of operations) {
-      if (operation.kind.report !== true && now > operation.deadline) {
-        this.#reject(operation, translate(error, this.options.file));
+      if (operation.kind.access === 'read') reads.push(operation);
+      else if (operation.kind.report !== true && now > operation.deadline) {
+        refuse(operation, translate(error, this.options.file));
       } else again.push(operation);
     }
     this.#pending = again.concat(this.#pending);
     if (again.length > 0) this.#later(1);
+    // Who only looks need not wait for the lock (unless it is the look that found the file busy).
+    if (reads.length === operations.length) this.#pending.push(...reads);
+    else if (reads.length > 0) this.#batch(reads);
   }
 
-  /** A failed claim is answered after a pause: BullMQ's worker claims again at once, and would do nothing else. */
-  #reject(operation: Operation, error: Error): void {
-    const { claims, report } = operation.kind;
-    if (claims !== true || report === true || this.#closing) operation.reject(error);
-    else timers.setTimeout(() => operation.reject(error), CLAIM_RETRY_MS);
-  }
-
-  #unpark(reports = this.#parked.length): void {
-    timers.clearTimeout(this.#probeTimer);
-    this.#probeTimer = undefined;
-    this.#alone.push(...this.#parked.splice(0, reports));
+  #unpark(): void {
+    timers.clearTimeout(this.#parkTimer);
+    this.#parkTimer = undefined;
+    this.#alone.push(...this.#parked);
+    this.#parked = [];
     this.#schedule();
   }
 
@@ -339,7 +335,7 @@ export class Store extends EventEmitter {
     this.#alone = [];
     this.#parked = [];
     this.#pending = [];
-    for (const operation of waiting) this.#reject(operation, failure);
+    for (const operation of waiting) refuse(operation, failure);
     this.emit('broken', failure);
   }
 

@@ -142,6 +142,38 @@ export const clients = family('clients', {
     return lab.stored(lab.queue(), 'a');
   },
   'setName is accepted': async lab => ({ answer: String(await lab.queue().getBackend().setName('me')) }),
+  'getWorkers lists the workers of this queue only': async lab => {
+    const queue = lab.queue();
+    const workers = [lab.worker(), lab.worker(null, { name: 'alice' }), lab.worker(null, {}, 'other')];
+    await Promise.all(workers.map(worker => worker.waitUntilReady()));
+    const found = await lab.until(async () => {
+      const list = await queue.getWorkers();
+      return list.length >= 2 ? list : undefined;
+    }, 'two workers');
+    return {
+      names: found.map(it => it.name),
+      raw: found.map(it => it.rawname?.split(':').slice(2).join(':')).sort(),
+    };
+  },
+  'getWorkersCount follows a worker that closes': async lab => {
+    const queue = lab.queue();
+    const worker = lab.worker();
+    await worker.waitUntilReady();
+    await lab.until(async () => (await queue.getWorkersCount()) === 1, 'one worker');
+    await worker.close();
+    await lab.until(async () => (await queue.getWorkersCount()) === 0, 'no worker');
+    return { gone: true };
+  },
+  'getQueueEvents lists the listeners of this queue': async lab => {
+    const queue = lab.queue();
+    await lab.events();
+    await lab.events({}, 'other');
+    const found = await lab.until(async () => {
+      const list = await queue.getQueueEvents();
+      return list.length > 0 ? list : undefined;
+    }, 'the listener');
+    return found.map(it => [it.name, it.rawname?.endsWith(':qe')]);
+  },
   'the client list is a list of texts': async lab => {
     const list = await lab.queue().getBackend().getClientList();
     return { list: Array.isArray(list), texts: list.every(it => typeof it === 'string') };

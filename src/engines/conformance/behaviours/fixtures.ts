@@ -141,3 +141,15 @@ export async function scheduler(lab: Lab, queue: LabQueue, id: string, slots = t
         : 'no slots',
   });
 }
+
+/** How long a call took and what it answered. */
+export async function timed<T>(work: Promise<T>): Promise<{ answer: T; ms: number }> {
+  const began = performance.now();
+  const answer = await work;
+  return { answer, ms: performance.now() - began };
+}
+
+/** Who holds the de-duplication key `d`, and where the jobs are. */
+export async function picture(lab: Lab, queue: LabQueue) {
+  return { key: String(await queue.getDeduplicationJobId('d')), where: await lab.where(queue) };
+}

@@ -38,7 +38,9 @@ export const looking = family('flow: dependencies', {
     const { parents, children, flow, childWorker } = pair(lab);
     const node = tree(parents, children, ['a', 'b', 'c']);
     const opts = [{ failParentOnFailure: true }, { ignoreDependencyOnFailure: true }, {}];
-    node.children?.forEach((child, n) => Object.assign(child.opts ?? {}, opts[n]));
+    node.children?.forEach((child, n) => {
+      Object.assign(child.opts ?? {}, opts[n]);
+    });
     await flow.add(node);
     for (const reason of ['one', 'two'])
       await (await lab.take(childWorker)).moveToFailed(new Error(reason), 't', false);

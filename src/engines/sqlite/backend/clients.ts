@@ -1,5 +1,6 @@
+import type { OperationKind } from '../operation.ts';
 import type { Session } from '../session.ts';
-import type { OperationKind, Store } from '../store.ts';
+import type { Store } from '../store.ts';
 import { machineNow, timers } from '../time.ts';
 
 /** Losing a record in a power loss costs nothing: the process it names is gone too. */

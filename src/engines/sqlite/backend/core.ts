@@ -2,10 +2,11 @@ import { EventEmitter } from 'node:events';
 import { type KeysMap, type QueueBaseOptions, QueueKeys } from 'bullmq';
 import { type CodeContext, refuse } from '../codes.ts';
 import { closedError } from '../failure.ts';
+import { type OperationKind, READ, WRITE } from '../operation.ts';
 import type { SqliteConnectionOptions } from '../options.ts';
 import type { QueueState } from '../queue-state.ts';
 import type { Session } from '../session.ts';
-import { type OperationKind, READ, type Store, WRITE } from '../store.ts';
+import type { Store } from '../store.ts';
 
 /** The options BullMQ's classes hand to a backend: those of QueueOptions and WorkerOptions together. */
 export interface BackendOptions extends QueueBaseOptions<SqliteConnectionOptions> {

@@ -2,11 +2,12 @@ import type { JobJson, JobsOptions, ParentKeyOpts, RepeatableOptions } from 'bul
 import { codeError, refuse } from '../codes.ts';
 import { type NewJob, newJob } from '../job-row.ts';
 import { locate, locateParent, parseParent } from '../keys.ts';
+import { type OperationKind, WRITE } from '../operation.ts';
 import { addJob, type Unattached } from '../ops/add.ts';
 import { releaseIfNoPending } from '../ops/parents.ts';
 import { advanceScheduler, removeScheduler, upsertScheduler } from '../ops/scheduler.ts';
 import type { Session } from '../session.ts';
-import { type OperationKind, type Steps, WRITE } from '../store.ts';
+import type { Steps } from '../store.ts';
 import { BackendCore } from './core.ts';
 
 /** Adding is durable, and leaves what is known of other jobs true (addJob says so itself where it doesn't). */

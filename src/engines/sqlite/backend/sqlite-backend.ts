@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { IQueueBackend, StreamReadRaw } from 'bullmq';
 import { SpillwayError } from '../../../shared/errors.ts';
 import { entriesAfter, parseCursor } from '../event-chunks.ts';
+import { READ } from '../operation.ts';
 import { DELAY_SCALE } from '../ops/place.ts';
 import type { EventGroup, QueueState } from '../queue-state.ts';
 import type { StoreHandle } from '../registry.ts';
 import type { Session } from '../session.ts';
-import { READ } from '../store.ts';
 import { timers } from '../time.ts';
 import { ClientRecord, listClients } from './clients.ts';
 import type { BackendOptions } from './core.ts';
@@ -234,8 +234,13 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
         leave = this.store.waiting.add(this.qualifiedName, check);
         if (timeoutMs > 0) timer = timers.setTimeout(() => settle(null), timeoutMs);
       }).catch(error => {
-        reject(error);
-        settle(null);
+        // Who waits asks again at once: an answer that comes at its time keeps it from asking in a loop.
+        if (timeoutMs > 0 && this.closing === undefined)
+          timer = timers.setTimeout(() => settle(null), timeoutMs);
+        else {
+          reject(error);
+          settle(null);
+        }
       });
     });
   }

@@ -7,6 +7,7 @@ import type {
   RetryOptions,
 } from 'bullmq';
 import { refuse } from '../codes.ts';
+import { type OperationKind, WRITE } from '../operation.ts';
 import { type ClaimOptions, moveToActive } from '../ops/claim.ts';
 import { type Finish, finish, keepJobs } from '../ops/finish.ts';
 import { extendLock } from '../ops/locks.ts';
@@ -22,7 +23,6 @@ import {
   retryJob,
 } from '../ops/moves.ts';
 import { recoverStalled } from '../ops/stalled.ts';
-import { type OperationKind, WRITE } from '../store.ts';
 import { ProducingBackend } from './producing.ts';
 
 /** A claim that is lost in a power loss leaves the job waiting: no fsync of its own. */

@@ -1,11 +1,11 @@
 import { createRedisBackend } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Server, startRedis } from '../../../scripts/servers.ts';
-import { behaviours, conformance } from './index.ts';
+import { behaviours, conformance } from '../../src/engines/conformance/index.ts';
+import { type RedisServer, startRedis } from '../servers/index.ts';
 import { compareEngines } from './model.ts';
 
 // Redis is where the recorded answers come from; that it still gives them proves the record true.
-let server: Server | undefined;
+let server: RedisServer | undefined;
 const connection = () => ({ host: '127.0.0.1', port: server?.port ?? 0 });
 
 beforeAll(async () => {

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
+import type { EngineUnderTest } from '../../src/engines/conformance/index.ts';
+import { canonical, codeOf, type Json, Lab } from '../../src/engines/conformance/index.ts';
 import { anyCommand, type Command, type Side, steps } from './commands.ts';
-import type { EngineUnderTest } from './engine.ts';
-import { canonical, codeOf, type Json } from './json.ts';
-import { Lab } from './lab.ts';
 
 export interface ComparisonOptions {
   /** The engine that is questioned. */
@@ -84,7 +83,7 @@ async function observe(side: Side, command: Command): Promise<Json> {
 
 /** A delay counted from the engine's own clock is near a round number; round it, so that both sides agree. */
 function settled(job: Json): Json {
-  if (job === null || typeof job !== 'object' || Array.isArray(job) || typeof job['delay'] !== 'number')
+  if (job === null || typeof job !== 'object' || Array.isArray(job) || typeof job.delay !== 'number')
     return job;
-  return { ...job, delay: Math.round(job['delay'] / 10_000) * 10_000 };
+  return { ...job, delay: Math.round(job.delay / 10_000) * 10_000 };
 }

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { collectLog } from '../test/runtime/collect-log.ts';
-import { freePort, startRedis } from '../test/runtime/redis-server.ts';
-import { createSpillway, type SpillwayOptions } from './index.ts';
+import { createSpillway, type SpillwayOptions } from '../../src/index.ts';
+import { freePort, startRedis } from '../servers/index.ts';
+import { collectLog } from './collect-log.ts';
 
 const start = (options: SpillwayOptions) => {
   const log = collectLog();
@@ -29,7 +29,7 @@ describe('a Redis that does not answer', () => {
     expect((await rejection(queue.add('x', {}))).message).toMatch(/retries per request/);
     await rejection(spillway.flow().add({ name: 'x', queueName: 'outage' }));
 
-    const redis = await startRedis(['--port', String(port)]);
+    const redis = await startRedis({ port });
     try {
       const client = await queue.getBackend().client;
       // Not `once` of node:events, which takes the connection errors until then for the answer.
@@ -47,7 +47,7 @@ describe('a Redis that does not answer', () => {
     const queue = spillway.queue('hang');
     await queue.add('x', {});
     await spillway.worker('hang', null).waitUntilReady();
-    redis.process.kill('SIGSTOP');
+    redis.pause();
     try {
       expect((await rejection(queue.add('x', {}))).message).toMatch(/timed out/i);
       await spillway.close();
@@ -66,7 +66,7 @@ describe('a password', () => {
       'redis://app:hunter2@127.0.0.1',
     ],
   ])('that is wrong, %s, never appears in an error or a log line', async (_, settings, url) => {
-    const redis = await startRedis(settings);
+    const redis = await startRedis({ args: settings });
     const { spillway, lines } = start({ redis: `${url}:${redis.port}`, shutdownTimeoutMs: 0 });
     const seen: unknown[] = [];
     try {
@@ -92,10 +92,9 @@ describe('a password', () => {
   });
 
   it('that is right, of an ACL user, works', async () => {
-    const redis = await startRedis([
-      ...['--user', 'app', 'on', '>right-one', '~*', '&*', '+@all'],
-      ...['--user', 'default', 'off'],
-    ]);
+    const redis = await startRedis({
+      args: [...['--user', 'app', 'on', '>right-one', '~*', '&*', '+@all'], ...['--user', 'default', 'off']],
+    });
     const { spillway, lines } = start({
       environment: { REDIS_URL: `redis://app:right-one@127.0.0.1:${redis.port}/0` },
     });

@@ -1,6 +1,6 @@
 import { Job, type JobsOptions } from 'bullmq';
 import fc from 'fast-check';
-import type { Lab } from './lab.ts';
+import type { Lab } from '../../src/engines/conformance/index.ts';
 
 /** One engine's half of a comparison: a queue, a worker used by hand, and the ids that were given out. */
 export interface Side {

@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startEngine, type TestEngine, testedEngines } from '../test/runtime/engines.ts';
-import { createSpillway, type Spillway } from './index.ts';
+import { createSpillway, type Spillway } from '../../src/index.ts';
+import { startEngine, type TestEngine, testedEngines } from './engines.ts';
 
-const program = fileURLToPath(new URL('../test/runtime/worker-process.ts', import.meta.url));
+const program = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 
 describe.each(testedEngines)('signals on %s', name => {
   let engine: TestEngine;

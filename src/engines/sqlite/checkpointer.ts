@@ -1,0 +1,98 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
+import { type Prepared, prepare } from './sql/prepare.ts';
+import { monotonicMs } from './time.ts';
+
+/*
+ * Moving the write-ahead log into the database costs about as much as writing the log did. On the main thread that would
+ * be several milliseconds of the user's event loop at a time, so a busy file gets a thread for it, with a connection of
+ * its own. That thread can't bring the log to its end while the main thread goes on appending, and only a log that was
+ * moved whole starts over; so when it has grown long, the main thread moves the little that is left itself.
+ */
+
+/** A file with fewer operations than this is left to SQLite's own small checkpoints. */
+const BUSY_AFTER_OPERATIONS = 2000;
+/** The least time between two checkpoints, in ms. */
+const PAUSE_MS = 20;
+/** A log of more pages than this (16 MB) is brought to its end, so that it starts over. */
+const LONG_LOG_PAGES = 4096;
+/** SQLite's own checkpoints while the thread is there: only if it falls far behind. */
+const LAST_RESORT_PAGES = 32_768;
+
+const THREAD = `
+const { parentPort, workerData } = require('node:worker_threads');
+const { DatabaseSync } = require('node:sqlite');
+const db = new DatabaseSync(workerData);
+db.exec('PRAGMA busy_timeout = 0');
+const checkpoint = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+parentPort.on('message', message => {
+  if (message === 'close') { db.close(); parentPort.close(); return; }
+  let pages = -1;
+  try { pages = Number(checkpoint.get().log); } catch {}
+  parentPort.postMessage(pages);
+});
+`;
+
+export class Checkpointer {
+  readonly #file: string;
+  readonly #db: DatabaseSync;
+  readonly #finish: Prepared;
+  #operations = 0;
+  #thread: Worker | undefined;
+  #asked = false;
+  #nextAt = 0;
+  #logPages = 0;
+  #failed = false;
+
+  constructor(file: string, db: DatabaseSync) {
+    this.#file = file;
+    this.#db = db;
+    this.#finish = prepare(db, 'PRAGMA wal_checkpoint(PASSIVE)');
+  }
+
+  /** Told of each commit and how many operations it held. Runs outside any transaction. */
+  committed(operations: number): void {
+    this.#operations += operations;
+    if (this.#operations < BUSY_AFTER_OPERATIONS || this.#failed || this.#file === ':memory:') return;
+    if (this.#logPages > LONG_LOG_PAGES) {
+      this.#logPages = 0;
+      this.#finish.get();
+      return;
+    }
+    if (this.#asked) return;
+    const now = monotonicMs();
+    if (now < this.#nextAt) return;
+    this.#nextAt = now + PAUSE_MS;
+    this.#thread ??= this.#start();
+    this.#asked = true;
+    this.#thread.postMessage('checkpoint');
+  }
+
+  #start(): Worker {
+    const thread = new Worker(THREAD, { eval: true, workerData: this.#file, env: {}, execArgv: [] });
+    thread.unref();
+    thread.on('message', (pages: number) => {
+      this.#asked = false;
+      this.#logPages = pages;
+      this.#nextAt = monotonicMs() + PAUSE_MS;
+    });
+    thread.on('error', () => {
+      // No thread to be had: SQLite's own checkpoints go on as before.
+      this.#failed = true;
+      this.#db.exec('PRAGMA wal_autocheckpoint = 1000');
+    });
+    this.#db.exec(`PRAGMA wal_autocheckpoint = ${LAST_RESORT_PAGES}`);
+    return thread;
+  }
+
+  async close(): Promise<void> {
+    const thread = this.#thread;
+    if (thread === undefined || this.#failed) return;
+    this.#failed = true;
+    // Until it is gone the process must stay: it holds the file.
+    thread.ref();
+    const gone = new Promise<void>(resolve => thread.once('exit', () => resolve()));
+    thread.postMessage('close');
+    await gone;
+  }
+}
