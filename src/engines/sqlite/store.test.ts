@@ -1,5 +1,6 @@
 import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConnectionClosedError } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { tempDir } from '../../../test/support/temp-dir.ts';
 import { Refusal } from './codes.ts';
@@ -141,6 +142,47 @@ describe('a report the disk refuses', () => {
     await store.close();
     // BullMQ takes this for a lost connection, and doesn't record the job as failed.
     expect(await huge).toMatchObject({ name: 'SqliteUnavailableError', code: 'SPILLWAY_SQLITE_FULL' });
+  });
+});
+
+describe('a claim that fails', () => {
+  const CLAIM = { ...WRITE, claims: true };
+
+  /** Claims as BullMQ's worker does, again at once after each failure; counts the turns of the event loop meanwhile. */
+  async function claimTwice(store: Store, claim: () => unknown): Promise<number> {
+    let turns = 0;
+    let counting = true;
+    const turn = () => {
+      turns += 1;
+      if (counting) setImmediate(turn);
+    };
+    setImmediate(turn);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      expect(await outcome(store.run(CLAIM, claim))).toBeInstanceOf(Error);
+    }
+    counting = false;
+    return turns;
+  }
+
+  it('is answered after a pause, so that a worker does not claim at full speed', async () => {
+    const store = openStore();
+    const full = () => {
+      throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+    };
+    expect(await claimTwice(store, full)).toBeGreaterThan(20);
+    await store.close();
+  });
+
+  it('on a file that is no longer used is answered as a lost connection, after which BullMQ pauses too', async () => {
+    const store = openStore();
+    const broken = outcome(
+      store.run(WRITE, () => {
+        throw Object.assign(new Error('database disk image is malformed'), { errcode: 11 });
+      }),
+    );
+    expect(await broken).toMatchObject({ code: 'SPILLWAY_SQLITE_CORRUPT' });
+    expect(await outcome(store.run(CLAIM, () => undefined))).toBeInstanceOf(ConnectionClosedError);
+    await store.close();
   });
 });
 
