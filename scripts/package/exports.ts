@@ -5,7 +5,8 @@ import { installInto, withTarball } from './tarball.ts';
 
 /**
  * The package as its users get it: every entry of `exports` can be imported, on the Node we develop on and on the
- * oldest we promise, and its types compile under both ways of resolving modules.
+ * oldest we promise, its types compile under both ways of resolving modules, and the embedded engine passes the
+ * conformance suite on that oldest Node (whose SQLite and bindings are older too).
  */
 export function checkExports(): Promise<RunResult> {
   return withTarball(async (tarball, folder) => {
@@ -17,6 +18,7 @@ export function checkExports(): Promise<RunResult> {
     const results = [
       await importsRun(project, process.execPath),
       await importsRun(project, await oldestNode()),
+      await suiteRuns(project, await oldestNode()),
     ];
     for (const resolution of ['nodenext', 'bundler'] as const)
       results.push(await typesCompile(project, resolution));
@@ -56,6 +58,23 @@ if ('default' in ${identifier(entry)}) throw new Error('${entry} has a default e
   const report = `console.log('imported', ${entryPoints().length}, 'entries of', manifest.version, 'on', process.version);`;
   writeFileSync(file, [manifest, ...lines, report, ''].join('\n'));
   return run(node, ['--disable-warning=ExperimentalWarning', file], { cwd: project });
+}
+
+async function suiteRuns(project: string, node: string): Promise<RunResult> {
+  const file = join(project, 'suite.test.mjs');
+  const { name } = packageJson();
+  const source = `import { describe, it } from 'node:test';
+import { conformance } from '${name}/conformance';
+import { createSqliteBackend } from '${name}/sqlite';
+conformance({ describe, it, engine: { name: 'sqlite', factory: createSqliteBackend, connection: () => ({ file: './suite.db' }) } });
+`;
+  writeFileSync(file, source);
+  const flags = ['--disable-warning=ExperimentalWarning', '--test-reporter=spec'];
+  const result = await run(node, [...flags, file], { cwd: project });
+  if (!result.ok) return failed(`conformance on ${node}:\n${result.output}`);
+  const passed = /pass (\d+)/.exec(result.output)?.[1] ?? '0';
+  if (Number(passed) < 1000) return failed(`conformance on the oldest Node ran only ${passed} behaviours`);
+  return { ok: true, code: 0, output: `${passed} behaviours of the sqlite engine pass on the oldest Node\n` };
 }
 
 async function typesCompile(project: string, resolution: 'nodenext' | 'bundler'): Promise<RunResult> {

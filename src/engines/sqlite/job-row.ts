@@ -2,6 +2,7 @@ import type { DeduplicationOptions, JobJson, JobsOptions } from 'bullmq';
 import { SpillwayError } from '../../shared/errors.ts';
 import { Flag } from './schema.ts';
 import type { Session } from './session.ts';
+import { decodeText, encodeText } from './sql/free-text.ts';
 import { number, type Row, text } from './sql/prepare.ts';
 
 /** A job on its way into the file: checked and encoded before its transaction begins. */
@@ -97,7 +98,7 @@ export function readJob(session: Session, row: Row): JobJson {
   const opts = JSON.parse(row[22] as string) as JobsOptions;
   // Like Redis' hash it doesn't hold its own id: BullMQ knows it from the key it asked for.
   const job: Omit<JobJson, 'id'> = {
-    name: row[3] as string,
+    name: decodeText(row[3] as string),
     data: (flags & Flag.payload) === 0 ? (row[23] as string) : session.jobs.payload(rowNumber(row)),
     opts,
     progress: JSON.parse((row[18] as string | null) ?? '0') as JobJson['progress'],
@@ -107,7 +108,7 @@ export function readJob(session: Session, row: Row): JobJson {
     attemptsStarted: row[7] as number,
     attemptsMade: row[8] as number,
     stalledCounter: row[9] as number,
-    failedReason: row[20] as string,
+    failedReason: row[20] === null ? (null as unknown as string) : decodeText(row[20] as string),
     returnvalue: row[19] as string,
   };
   // Most jobs have none of these; a field that Redis' hash lacks must be absent or undefined, not null.
@@ -158,7 +159,7 @@ export function attemptsMade(row: Row): number {
 /** The fields BullMQ updates along with a move (`fieldsToUpdate`), as columns; it knows no others that are ever read back. */
 export function fieldColumns(fields: Readonly<Record<string, unknown>> | undefined): Record<string, string> {
   const columns: Record<string, string> = {};
-  if (fields?.failedReason !== undefined) columns.failed_reason = String(fields.failedReason);
+  if (fields?.failedReason !== undefined) columns.failed_reason = encodeText(String(fields.failedReason));
   if (fields?.stacktrace !== undefined) columns.stacktrace = String(fields.stacktrace);
   return columns;
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { ChildKindCode } from '../schema.ts';
+import { decodeText, encodeText } from './free-text.ts';
 import { type Prepared, prepare, type Row } from './prepare.ts';
 
 /** Statements on what hangs on a job: its children (table `child`) and its log lines. `parent` and `job` are row numbers. */
@@ -40,7 +41,7 @@ export class FlowSql {
     this.#dropAll = prepare(db, 'DELETE FROM child WHERE parent = ?');
     this.#addLog = prepare(
       db,
-      'INSERT INTO log (job, seq, line) VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM log WHERE job = ?1), ?2)',
+      'INSERT INTO log (job, seq, line) VALUES (?, (SELECT coalesce(max(seq), 0) + 1 FROM log WHERE job = ?), ?)',
     );
     this.#logBounds = prepare(
       db,
@@ -89,7 +90,7 @@ export class FlowSql {
   }
 
   addLog(job: number, line: string): void {
-    this.#addLog.run(job, line);
+    this.#addLog.run(job, job, encodeText(line));
   }
   /** The first and last line's numbers; last < first when there is none. */
   logBounds(job: number): [first: number, last: number] {
@@ -100,7 +101,7 @@ export class FlowSql {
     this.#trimLogs.run(job, upTo);
   }
   logs(job: number, from: number, to: number): string[] {
-    return this.#logs.all(job, from, to).map(row => row[0] as string);
+    return this.#logs.all(job, from, to).map(row => decodeText(row[0] as string));
   }
   dropLogs(job: number): void {
     this.#dropLogs.run(job);

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { countedRow, NAMED_ROWS } from '../rows.ts';
 import type { StateCode } from '../schema.ts';
+import { decodeText, encodeText } from './free-text.ts';
 import { number, type Prepared, prepare, type Row, text, type Value } from './prepare.ts';
 
 /** The columns a job is read back from; `readJob` in ../job-row.ts knows their order. */
@@ -129,14 +130,14 @@ export class JobSql {
     // Checks the lock and changes the state in one statement; used when all else about the job is known.
     this.#finishKnown = prepare(
       db,
-      `UPDATE job SET state = 5, score = ?1, finished_on = ?1, return_value = ?2, attempts_made = attempts_made + 1,
-         lock_token = NULL, lock_until = NULL WHERE row = ?3 AND state = 1 AND lock_token = ?4 AND lock_until > ?5`,
+      `UPDATE job SET state = 5, score = ?, finished_on = ?, return_value = ?, attempts_made = attempts_made + 1,
+         lock_token = NULL, lock_until = NULL WHERE row = ? AND state = 1 AND lock_token = ? AND lock_until > ?`,
     );
     this.#finish = prepare(
       db,
-      `UPDATE job SET state = ?1, score = ?2, finished_on = ?2, return_value = coalesce(?3, return_value),
-         failed_reason = coalesce(?4, failed_reason), attempts_made = attempts_made + 1,
-         deferred_failure = CASE ?1 WHEN 6 THEN NULL ELSE deferred_failure END WHERE row = ?5`,
+      `UPDATE job SET state = ?, score = ?, finished_on = ?, return_value = coalesce(?, return_value),
+         failed_reason = coalesce(?, failed_reason), attempts_made = attempts_made + 1,
+         deferred_failure = CASE ? WHEN 6 THEN NULL ELSE deferred_failure END WHERE row = ?`,
     );
     this.#move = prepare(db, 'UPDATE job SET state = ?, score = ? WHERE row = ?');
     this.#unlock = prepare(db, 'UPDATE job SET lock_token = NULL, lock_until = NULL WHERE row = ?');
@@ -150,8 +151,8 @@ export class JobSql {
     );
     this.#stalled = prepare(
       db,
-      `SELECT ${HEAD} FROM job WHERE queue = ?1 AND state = 1 AND coalesce(claim_epoch, -1) < ?2
-         AND (lock_until IS NULL OR lock_until <= ?3) ORDER BY score LIMIT ?4`,
+      `SELECT ${HEAD} FROM job WHERE queue = ? AND state = 1 AND coalesce(claim_epoch, -1) < ?
+         AND (lock_until IS NULL OR lock_until <= ?) ORDER BY score LIMIT ?`,
     );
   }
 
@@ -188,7 +189,7 @@ export class JobSql {
       state,
       score,
       flags,
-      name,
+      encodeText(name),
       timestamp,
       delay,
       priority,
@@ -220,7 +221,8 @@ export class JobSql {
   }
 
   failedReason(row: number): string | null {
-    return text(this.#list('SELECT failed_reason FROM job WHERE row = ?').get(row)?.[0]);
+    const reason = text(this.#list('SELECT failed_reason FROM job WHERE row = ?').get(row)?.[0]);
+    return reason === null ? null : decodeText(reason);
   }
 
   payload(row: number): string {
@@ -275,11 +277,11 @@ export class JobSql {
   }
 
   finishKnown(row: number, now: number, value: string, token: string, monotonic: number): boolean {
-    return this.#finishKnown.run(now, value, row, token, monotonic) === 1;
+    return this.#finishKnown.run(now, now, value, row, token, monotonic) === 1;
   }
 
   finish(row: number, state: StateCode, now: number, value: string | null, reason: string | null): void {
-    this.#finish.run(state, now, value, reason, row);
+    this.#finish.run(state, now, now, value, reason === null ? null : encodeText(reason), state, row);
   }
 
   move(row: number, state: StateCode, score: number): void {

@@ -12,6 +12,7 @@ export interface Prepared {
   all(...values: Value[]): Row[];
 }
 
+/** Parameters are plain `?`: Node 22 can't bind numbered ones (`?1`) by position. */
 export function prepare(db: DatabaseSync, sql: string): Prepared {
   const statement = db.prepare(sql);
   statement.setReturnArrays(true);

@@ -100,7 +100,7 @@ export class QueueSql {
     this.#dropMetrics = prepare(db, 'DELETE FROM metric WHERE queue = ?');
     this.#setClient = prepare(
       db,
-      `INSERT INTO client (id, name, pid, since, seen) VALUES (?1, ?2, ?3, ?4, ?4)
+      `INSERT INTO client (id, name, pid, since, seen) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET name = excluded.name, seen = excluded.seen`,
     );
     this.#dropClient = prepare(db, 'DELETE FROM client WHERE id = ?');
@@ -211,7 +211,7 @@ export class QueueSql {
   }
 
   setClient(id: string, name: string, pid: number, now: number): void {
-    this.#setClient.run(id, name, pid, now);
+    this.#setClient.run(id, name, pid, now, now);
   }
   dropClient(id: string): void {
     this.#dropClient.run(id);
