@@ -1,4 +1,14 @@
-import { closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 /*
@@ -12,6 +22,7 @@ import { crc32 } from 'node:zlib';
  */
 const MAGIC = 'SPILLMRK';
 const SIZE = 40;
+const READ_ATTEMPTS = 3;
 
 export interface Mark {
   /** Commits acknowledged so far. */
@@ -28,6 +39,13 @@ export function hashBoot(bootId: string): number {
 
 /** Reads the mark: undefined when there is none, 'damaged' when it can't be trusted. */
 export function readMark(path: string): Mark | 'damaged' | undefined {
+  let mark: Mark | 'damaged' | undefined = 'damaged';
+  // Another process may be writing it at this moment: only what stays damaged is.
+  for (let attempt = 0; attempt < READ_ATTEMPTS && mark === 'damaged'; attempt++) mark = readOnce(path);
+  return mark;
+}
+
+function readOnce(path: string): Mark | 'damaged' | undefined {
   if (!existsSync(path)) return undefined;
   const bytes = Buffer.alloc(SIZE);
   const fd = openSync(path, 'r');
@@ -53,17 +71,36 @@ export class MarkWriter {
   readonly #bytes = Buffer.alloc(SIZE);
 
   constructor(path: string, bootId: string) {
-    // Never truncated: another process may have written it a moment ago.
-    this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     this.#bytes.write(MAGIC, 'latin1');
     this.#bytes.writeUInt32LE(hashBoot(bootId), 20);
+    if (!existsSync(path)) this.#create(path);
+    // Never truncated: another process may have written it a moment ago.
+    this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   }
 
   write(commits: number, fsynced: boolean): void {
+    this.#fill(commits, fsynced);
+    writeSync(this.#fd, this.#bytes, 0, SIZE, 0);
+  }
+
+  #fill(commits: number, fsynced: boolean): void {
     this.#bytes.writeBigUInt64LE(BigInt(commits), 8);
     this.#bytes.writeUInt32LE(fsynced ? 1 : 0, 16);
     this.#bytes.writeUInt32LE(crc32(this.#bytes.subarray(0, SIZE - 4)), SIZE - 4);
-    writeSync(this.#fd, this.#bytes, 0, SIZE, 0);
+  }
+
+  /** Makes the mark whole from the start, so that nobody ever reads an empty one; the first of several makers wins. */
+  #create(path: string): void {
+    this.#fill(0, true);
+    const draft = `${path}-${process.pid}`;
+    writeFileSync(draft, this.#bytes, { mode: 0o600 });
+    try {
+      linkSync(draft, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      unlinkSync(draft);
+    }
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs';
+import { statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -50,17 +50,17 @@ function fileWithMark(marked: number, fsynced: boolean, boot: string): string {
   return file;
 }
 
-function open(file: string): number {
-  const { db, lostCommits } = openFile(file, 1000);
+function open(file: string) {
+  const { db, warnings } = openFile(file, 1000);
   db.close();
-  return lostCommits;
+  return warnings.map(({ code, details }) => [code, details.missing]);
 }
 
 it.each([
   ['behind', 2],
   ['equal', 3],
 ])('a mark that is %s is fine', (_how, marked) => {
-  expect(open(fileWithMark(marked, true, bootId()))).toBe(0);
+  expect(open(fileWithMark(marked, true, bootId()))).toEqual([]);
 });
 
 it.each([
@@ -77,7 +77,13 @@ it.each([
 });
 
 it('a mark that is ahead after a power loss, without fsyncs: told, and opened', () => {
-  expect(open(fileWithMark(5, false, 'another boot'))).toBe(2);
+  expect(open(fileWithMark(5, false, 'another boot'))).toEqual([['SPILLWAY_SQLITE_LOST_COMMITS', 2]]);
+});
+
+it('a mark that cannot be read: told, and opened', () => {
+  const file = fileWithMark(3, true, bootId());
+  writeFileSync(`${file}-mark`, 'garbage');
+  expect(open(file)).toEqual([['SPILLWAY_SQLITE_LOST_COMMITS', undefined]]);
 });
 
 it('locks and windows of another boot are over, those of this one are not', () => {

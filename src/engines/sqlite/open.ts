@@ -27,8 +27,8 @@ const QUICK_CHECK_LIMIT = 64 * 1024 * 1024;
 
 export interface OpenedFile {
   db: DatabaseSync;
-  /** Acknowledged commits that are gone although nobody damaged the file: power loss with durability `normal`. */
-  lostCommits: number;
+  /** What must be told though the file can be used: lost commits that durability `normal` allows, a mark that can't be read. */
+  warnings: SpillwayError[];
 }
 
 /** Opens the database of `file`, checks that it is whole and ours, and brings its schema up to date. */
@@ -36,7 +36,7 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
   if (file === ':memory:') {
     const db = new DatabaseSync(':memory:');
     migrate(db, file, bootId());
-    return { db, lostCommits: 0 };
+    return { db, warnings: [] };
   }
   const existing = checkPath(file);
   refuseIfQuarantined(file);
@@ -54,12 +54,12 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
     if (existing !== undefined && existing.size > 0 && existing.size <= QUICK_CHECK_LIMIT)
       quickCheck(db, file);
     // Before anything is written: a damaged log is evidence, and the first write would overwrite it.
-    const lostCommits = checkMark(db, file, mark);
+    const warnings = checkMark(db, file, mark);
     migrate(db, file, bootId());
     tune(db);
     endLocksOfOtherBoots(db);
     db.exec(`PRAGMA busy_timeout = ${BLOCKING_BUSY_MS}`);
-    return { db, lostCommits };
+    return { db, warnings };
   } catch (error) {
     const failure = isCorruption(error) ? quarantine(file, 'damaged', translate(error, file).message) : error;
     db?.close();
@@ -197,17 +197,24 @@ function refuseIfVanished(file: string, mark: Mark | 'damaged' | undefined): voi
 }
 
 /** Compares the database's count of commits with the mark outside it. */
-function checkMark(db: DatabaseSync, file: string, mark: Mark | 'damaged' | undefined): number {
-  if (mark === undefined || mark === 'damaged') return 0;
+function checkMark(db: DatabaseSync, file: string, mark: Mark | 'damaged' | undefined): SpillwayError[] {
+  if (mark === undefined) return [];
+  if (mark === 'damaged') {
+    const message = `${file}-mark is damaged and is written anew: whether the newest commits of ${file} were lost before this start can't be told.`;
+    return [new SpillwayError('SPILLWAY_SQLITE_LOST_COMMITS', message, { details: { file } })];
+  }
   // A newer schema is refused by `migrate`, whatever it counts.
-  if (Number(db.prepare('PRAGMA user_version').get()?.user_version) > SCHEMA_VERSION) return 0;
+  if (Number(db.prepare('PRAGMA user_version').get()?.user_version) > SCHEMA_VERSION) return [];
   // Without its log, a young database has not even its tables.
   const made = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'queue'").get() !== undefined;
   const found = made ? Number(db.prepare('SELECT commits FROM queue WHERE num = 0').get()?.commits) : 0;
   const missing = mark.commits - found;
-  if (missing <= 0) return 0;
+  if (missing <= 0) return [];
   // Without fsyncs, a power loss may take the last commits: that is the bargain of `normal`, reported but not a damage.
-  if (!mark.fsynced && mark.boot !== hashBoot(bootId())) return missing;
+  if (!mark.fsynced && mark.boot !== hashBoot(bootId())) {
+    const message = `${file}: a power loss has taken the last ${missing} commits, as durability "normal" allows. Jobs added in them are gone; use durability "full" if that must not happen.`;
+    return [new SpillwayError('SPILLWAY_SQLITE_LOST_COMMITS', message, { details: { file, missing } })];
+  }
   throw quarantine(
     file,
     'lost-commits',

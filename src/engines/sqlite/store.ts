@@ -37,6 +37,8 @@ export class Store extends EventEmitter {
   readonly #begin;
   readonly #commit;
   readonly #rollback;
+  readonly #look;
+  readonly #release;
   readonly #totalChanges;
   /** Rows this connection has changed so far, up to the last commit. */
   #knownChanges = -1;
@@ -54,8 +56,7 @@ export class Store extends EventEmitter {
   #broken: Error | undefined;
   #closing = false;
   #drained: (() => void) | undefined;
-  readonly #lostCommits: number;
-  #lossReported = false;
+  readonly #warnings: Error[];
 
   constructor(options: ResolvedOptions) {
     super();
@@ -63,10 +64,12 @@ export class Store extends EventEmitter {
     this.options = options;
     const opened = openFile(options.file, options.busyTimeoutMs);
     this.#db = opened.db;
-    this.#lostCommits = opened.lostCommits;
+    this.#warnings = opened.warnings;
     this.#begin = prepare(this.#db, 'BEGIN IMMEDIATE');
     this.#commit = prepare(this.#db, 'COMMIT');
     this.#rollback = prepare(this.#db, 'ROLLBACK');
+    this.#look = prepare(this.#db, 'SAVEPOINT look');
+    this.#release = prepare(this.#db, 'RELEASE look');
     this.#totalChanges = prepare(this.#db, 'SELECT total_changes()');
     this.session = new Session(this.#db);
     this.#checkpointer = new Checkpointer(options.file, this.#db);
@@ -75,20 +78,9 @@ export class Store extends EventEmitter {
     this.waiting = new Waiting(options.file, this.session, () => this.#notifyOfForeignCommit());
   }
 
-  /** Acknowledged commits that a power loss took (durability `normal`), found when the file was opened. */
-  get lostCommits(): number {
-    return this.#lostCommits;
-  }
-
-  /** True for the first to ask: a loss is reported once a process, not by each queue. */
-  claimLossReport(): boolean {
-    const first = !this.#lossReported;
-    this.#lossReported = true;
-    return first;
-  }
-
-  get open(): boolean {
-    return !this.#closing;
+  /** What was found when the file was opened; for the first who asks, so that it is told once a process. */
+  takeWarnings(): Error[] {
+    return this.#warnings.splice(0);
   }
 
   /** Runs an operation in the next batch; its promise settles when the batch is on disk. */
@@ -180,9 +172,12 @@ export class Store extends EventEmitter {
         if (this.options.durability === 'full') this.#setFsync(durable);
         this.#begin.run();
       }
+      // Who only looks sees one moment, whatever other processes write meanwhile.
+      else this.#look.run();
       foreign = this.session.refresh();
       done = this.#runAll(operations, outcomes);
       if (writes) changed = this.#commitBatch(durable);
+      else this.#release.run();
     } catch (error) {
       this.#undo();
       this.#failed(operations, error);

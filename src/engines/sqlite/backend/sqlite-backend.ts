@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { IQueueBackend, StreamReadRaw } from 'bullmq';
-import { SpillwayError } from '../../../shared/errors.ts';
 import { entriesAfter, parseCursor } from '../event-chunks.ts';
 import { READ } from '../operation.ts';
 import { DELAY_SCALE } from '../ops/place.ts';
@@ -73,17 +72,7 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
 
   #announceStart(): void {
     if (this.closing !== undefined) return;
-    const lost = this.store.lostCommits;
-    if (lost > 0 && this.store.claimLossReport()) {
-      this.emit(
-        'error',
-        new SpillwayError(
-          'SPILLWAY_SQLITE_LOST_COMMITS',
-          `${this.store.options.file}: a power loss has taken the last ${lost} commits, as durability "normal" allows. Jobs added in them are gone; use durability "full" if that must not happen.`,
-          { details: { file: this.store.options.file, missing: lost } },
-        ),
-      );
-    }
+    for (const warning of this.store.takeWarnings()) this.emit('error', warning);
     this.emit('ready');
   }
 
