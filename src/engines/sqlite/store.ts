@@ -212,7 +212,7 @@ export class Store extends EventEmitter {
         outcomes.push(() => operation.reject(thrown.error));
       }
       done += 1;
-      if (done % 16 === 0 && monotonicMs() > end) break;
+      if (monotonicMs() > end) break;
     }
     return done;
   }
