@@ -1,13 +1,9 @@
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { type Job, Queue, Worker } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkInvariants } from '../../../test/sqlite-faults/invariants.ts';
 import { tempDir } from '../../../test/support/temp-dir.ts';
 import { createSqliteBackend } from './index.ts';
-import { READ, WRITE } from './operation.ts';
-import { resolveOptions } from './options.ts';
-import { acquireStore } from './registry.ts';
 
 const open: { close(): Promise<unknown> }[] = [];
 afterEach(async () => {
