@@ -1,6 +1,7 @@
 import { Job, type JobsOptions } from 'bullmq';
 import fc from 'fast-check';
 import type { Lab } from '../../src/engines/conformance/index.ts';
+import { more } from './more-commands.ts';
 
 /** One engine's half of a comparison: a queue, a worker used by hand, and the ids that were given out. */
 export interface Side {
@@ -141,6 +142,7 @@ export const steps: Record<string, Step> = {
     side.queue.addJobLog(idOf(side, command), `row ${command.n}`, command.on ? 2 : undefined),
   progress: (side, command) => side.queue.updateJobProgress(idOf(side, command), command.n),
   update: (side, command) => withJob(side, command, job => job.updateData({ n: command.n })),
+  ...more,
 };
 
 const weights: Record<string, number> = {
@@ -150,6 +152,13 @@ const weights: Record<string, number> = {
   fail: 5,
   addDeduplicated: 3,
   addFlow: 2,
+  addTree: 5,
+  claimJob: 6,
+  every: 3,
+  addChild: 3,
+  obliterate: 1,
+  close: 1,
+  globalRate: 1,
   drain: 1,
   clean: 1,
 };
