@@ -1,6 +1,7 @@
 import { Job, type JobsOptions } from 'bullmq';
 import fc from 'fast-check';
 import type { Lab } from '../../src/engines/conformance/index.ts';
+import { more } from './more-commands.ts';
 
 /** One engine's half of a comparison: a queue, a worker used by hand, and the ids that were given out. */
 export interface Side {
@@ -63,7 +64,7 @@ const token = ({ n }: Command) => (n % 7 === 0 ? 'wrong' : 't');
 const cleanable = ['wait', 'delayed', 'prioritized', 'completed', 'failed', 'active'] as const;
 
 /** All steps by name. */
-export const steps: Record<string, Step> = {
+const steps: Record<string, Step> = {
   add: (side, command) => add(side, jobOptions(side, command)),
   addWithId: (side, command) => add(side, { ...jobOptions(side, command), jobId: `id-${command.n % 5}` }),
   addDeduplicated: (side, command) => {
@@ -143,6 +144,13 @@ export const steps: Record<string, Step> = {
   update: (side, command) => withJob(side, command, job => job.updateData({ n: command.n })),
 };
 
+/** Which steps are among the commands: the core of a queue's life, or also those of `more-commands.ts`. */
+export type Breadth = 'core' | 'wide';
+
+export function stepsOf(breadth: Breadth): Readonly<Record<string, Step>> {
+  return breadth === 'wide' ? { ...steps, ...more } : steps;
+}
+
 const weights: Record<string, number> = {
   add: 8,
   claim: 8,
@@ -150,16 +158,24 @@ const weights: Record<string, number> = {
   fail: 5,
   addDeduplicated: 3,
   addFlow: 2,
+  addTree: 5,
+  claimJob: 6,
+  every: 3,
+  addChild: 3,
+  obliterate: 1,
+  close: 1,
+  globalRate: 1,
   drain: 1,
   clean: 1,
 };
 
 /** Any step, those that move jobs along more often than those that clear them away. */
-export const anyCommand: fc.Arbitrary<Command> = fc.record({
-  do: fc.oneof(
-    ...Object.keys(steps).map(name => ({ arbitrary: fc.constant(name), weight: weights[name] ?? 2 })),
-  ),
-  job: fc.nat(11),
-  n: fc.nat(41),
-  on: fc.boolean(),
-});
+export function anyCommand(breadth: Breadth): fc.Arbitrary<Command> {
+  const names = Object.keys(stepsOf(breadth));
+  return fc.record({
+    do: fc.oneof(...names.map(name => ({ arbitrary: fc.constant(name), weight: weights[name] ?? 2 }))),
+    job: fc.nat(11),
+    n: fc.nat(41),
+    on: fc.boolean(),
+  });
+}

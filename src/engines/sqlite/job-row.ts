@@ -144,11 +144,10 @@ export function rowId(row: Row): string {
   return row[1] as string;
 }
 
-/** Whether finishing this row needs no look at parents, children or de-duplication. */
+/** Whether finishing this row needs no look at parents, children, log lines or de-duplication. */
 export function isPlain(row: Row): boolean {
-  return (
-    ((row[2] as number) & Flag.children) === 0 && row[12] === null && row[15] === null && row[17] === null
-  );
+  const apart = (row[2] as number) & (Flag.children | Flag.logs);
+  return apart === 0 && row[12] === null && row[15] === null && row[17] === null;
 }
 
 /** Attempts made so far, of a full row. */

@@ -1,5 +1,6 @@
 import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { ConnectionClosedError } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { tempDir } from '../../../test/support/temp-dir.ts';
@@ -65,6 +66,30 @@ describe('group commit', () => {
     const results = await Promise.all([outcome(store.run(WRITE, bad)), outcome(store.run(WRITE, put('b')))]);
     expect(results).toEqual([expect.any(Error), 'b']);
     expect(await store.run(READ, fields)).toEqual(['b']);
+    await store.close();
+  });
+
+  it('lets the event loop turn between long operations of one turn', async () => {
+    const store = openStore();
+    const long = (session: Session) => {
+      for (const end = performance.now() + 5; performance.now() < end; );
+      return put('a')(session);
+    };
+    await store.run(WRITE, put('a'));
+    let longest = 0;
+    let last = performance.now();
+    let running = true;
+    const turn = () => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+      if (running) setImmediate(turn);
+    };
+    const all = Promise.all(Array.from({ length: 12 }, () => store.run(WRITE, long)));
+    setImmediate(turn);
+    await all;
+    await new Promise(resolve => setImmediate(resolve));
+    running = false;
+    expect(longest).toBeLessThan(40);
     await store.close();
   });
 
@@ -325,6 +350,21 @@ describe('close', () => {
     await store.close();
     await Promise.all([sliced, behind]);
     expect(done).toEqual(['sliced', 'behind']);
+  });
+
+  it('ends though another process never lets go of the lock, also with a report on its way', async () => {
+    const file = join(tempDir('store'), 'q.db');
+    const store = openStore(file);
+    await store.run(WRITE, put('a'));
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    try {
+      const report = outcome(store.run({ ...WRITE, report: true }, put('b')));
+      await store.close();
+      expect(await report).toMatchObject({ name: 'SqliteUnavailableError', code: 'SPILLWAY_SQLITE_BUSY' });
+    } finally {
+      other.close();
+    }
   });
 
   it('may be called twice', async () => {

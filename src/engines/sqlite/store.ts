@@ -55,6 +55,8 @@ export class Store extends EventEmitter {
   #fsync = true;
   #broken: Error | undefined;
   #closing = false;
+  /** When (monotonic) a closing store gives up on reports another process's lock keeps from the file. */
+  #closeBy = Number.POSITIVE_INFINITY;
   #drained: (() => void) | undefined;
   readonly #warnings: Error[];
 
@@ -116,6 +118,7 @@ export class Store extends EventEmitter {
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    this.#closeBy = monotonicMs() + this.options.busyTimeoutMs;
     this.waiting.close();
     // As each ends, the next of those called before takes its place.
     while (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
@@ -207,7 +210,7 @@ export class Store extends EventEmitter {
         outcomes.push(() => operation.reject(thrown.error));
       }
       done += 1;
-      if (done % 16 === 0 && monotonicMs() > end) break;
+      if (monotonicMs() > end) break;
     }
     return done;
   }
@@ -290,17 +293,17 @@ export class Store extends EventEmitter {
     const now = monotonicMs();
     const again: Operation[] = [];
     const reads: Operation[] = [];
+    const onlyReads = operations.every(({ kind }) => kind.access === 'read');
     for (const operation of operations) {
-      if (operation.kind.access === 'read') reads.push(operation);
-      else if (operation.kind.report !== true && now > operation.deadline) {
+      if (operation.kind.access === 'read' && !onlyReads) reads.push(operation);
+      else if (now > (operation.kind.report === true ? this.#closeBy : operation.deadline)) {
         refuse(operation, translate(error, this.options.file));
       } else again.push(operation);
     }
     this.#pending = again.concat(this.#pending);
     if (again.length > 0) this.#later(1);
     // Who only looks need not wait for the lock (unless it is the look that found the file busy).
-    if (reads.length === operations.length) this.#pending.push(...reads);
-    else if (reads.length > 0) this.#batch(reads);
+    if (reads.length > 0) this.#batch(reads);
   }
 
   #unpark(): void {
@@ -314,7 +317,8 @@ export class Store extends EventEmitter {
   #later(ms: number): void {
     this.#retryTimer ??= timers.setTimeout(() => {
       this.#retryTimer = undefined;
-      this.#schedule();
+      // Also when nothing is left: `close` may be waiting for that.
+      this.#turn();
     }, ms);
   }
 

@@ -5,6 +5,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startActor } from '../../../test/sqlite-faults/actor.ts';
 import { tempDir } from '../../../test/support/temp-dir.ts';
 import { createSqliteBackend, type SqliteQueueBackend } from './index.ts';
+import { WRITE } from './operation.ts';
+import type { Store } from './store.ts';
 
 /** Longer than any test takes: whoever waits this long was not woken. */
 const FOR_EVER_S = 3600;
@@ -112,5 +114,25 @@ describe('waiting for a job', () => {
     const waiting = waiter.waitForJob(FOR_EVER_S);
     await waiter.close();
     expect(await waiting).toBeNull();
+  });
+});
+
+describe('a wait whose batch is undone', () => {
+  const fail = () => {
+    throw new TypeError('a bug');
+  };
+
+  it('leaves nothing behind that hears of a delayed job in place of the next wait', async () => {
+    const file = newFile();
+    const queue = openQueue(file);
+    const waiter = openWaiter(file);
+    await waiter.waitUntilReady();
+    const store = (waiter as unknown as { store: Store }).store;
+    // It looks in a batch that fails, and once more after that.
+    const nothing = waiter.waitForJob(0.05);
+    expect(await store.run(WRITE, fail).catch(() => 'failed')).toBe('failed');
+    expect(await nothing).toBeNull();
+    await queue.add('later', {}, { delay: 60_000 });
+    expect(await waiter.waitForJob(1)).toMatchObject({ member: '1' });
   });
 });

@@ -131,13 +131,15 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
    */
   async waitForJob(blockTimeout: number): Promise<{ member: string; score: number } | null> {
     if (this.#blockingDisconnected || this.closing !== undefined) return null;
-    return this.#wait(blockTimeout * 1000, (session, queue) => {
+    let due: number | null = null;
+    const found = await this.#wait(blockTimeout * 1000, (session, queue) => {
       if (session.isClaimable(queue)) return { member: '0', score: 0 };
-      const next = session.nextDelayed(queue);
-      if (next === null || next === this.#announced) return undefined;
-      this.#announced = next;
-      return { member: '1', score: Math.floor(next / DELAY_SCALE) };
+      due = session.nextDelayed(queue);
+      if (due === null || due === this.#announced) return undefined;
+      return { member: '1', score: Math.floor(due / DELAY_SCALE) };
     });
+    if (found?.member === '1') this.#announced = due;
+    return found;
   }
 
   async disconnectBlocking(_wait?: boolean): Promise<void> {
@@ -218,19 +220,31 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
       };
       const wait: Wait = { interrupt: () => settle(null) };
       this.#waits.add(wait);
-      this.read(session => {
-        if (settled || check(session)) return;
+      // It looks again if the batch it looked in is undone: what it found then was not true, and it waits only once.
+      this.read((session, queue) => {
+        timers.clearTimeout(timer);
+        leave?.();
+        if (settled) return undefined;
+        const found = look(session, queue);
+        if (found !== undefined) return found;
         leave = this.store.waiting.add(this.qualifiedName, check);
         if (timeoutMs > 0) timer = timers.setTimeout(() => settle(null), timeoutMs);
-      }).catch(error => {
-        // Who waits asks again at once: an answer that comes at its time keeps it from asking in a loop.
-        if (timeoutMs > 0 && this.closing === undefined)
-          timer = timers.setTimeout(() => settle(null), timeoutMs);
-        else {
-          reject(error);
-          settle(null);
-        }
-      });
+        return undefined;
+      }).then(
+        found => {
+          if (found !== undefined) settle(found);
+        },
+        error => {
+          timers.clearTimeout(timer);
+          // Who waits asks again at once: an answer that comes at its time keeps it from asking in a loop.
+          if (timeoutMs > 0 && this.closing === undefined)
+            timer = timers.setTimeout(() => settle(null), timeoutMs);
+          else {
+            reject(error);
+            settle(null);
+          }
+        },
+      );
     });
   }
 

@@ -12,7 +12,7 @@ import { endDedupOnFinish, takeNext } from './dedup.ts';
 import { ensureMaxEvents } from './events.ts';
 import { endLock } from './locks.ts';
 import { collectMetric } from './metrics.ts';
-import { completeChild, dropFromParent, failChild } from './parents.ts';
+import { addPending, completeChild, dropFromParent, failChild } from './parents.ts';
 import { deleteJob, removeJob } from './remove-job.ts';
 
 export interface Finish {
@@ -184,9 +184,7 @@ function requeueKept(session: Session, queue: QueueState, dedupId: string, times
   queue.idCounter += 1;
   if (!enqueue(session, queue, next, next.id, timestamp)) return;
   const parent = next.parentKey === null ? undefined : locate(session, next.parentKey);
-  if (parent !== undefined) {
-    session.flows.putChild(parent.job.row, ChildKind.pending, jobKey(queue, next.id), null, null);
-  }
+  if (parent !== undefined) addPending(session, parent, jobKey(queue, next.id));
 }
 
 function tellParent(

@@ -104,7 +104,7 @@ function removeChildrenOf(session: Session, parent: Located, scope: Scope): void
 export function cutFromParent(session: Session, queue: QueueState, id: string, parentKey: string): number {
   const job = session.jobs.head(queue.num, id);
   if (job === undefined) return ErrorCode.JobNotExist;
-  if (locate(session, parentKey) === undefined) return ErrorCode.ParentJobNotExist;
+  if (!parentKey || locate(session, parentKey) === undefined) return ErrorCode.ParentJobNotExist;
   if (!dropFromParent(session, { queue, job }, false, parentKey, null, () => undefined)) return 1;
   session.jobs.update(job.row, { parent_key: null, parent: null });
   return 0;
