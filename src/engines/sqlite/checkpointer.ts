@@ -13,11 +13,11 @@ import { monotonicMs } from './time.ts';
 /** A file with fewer operations than this is left to SQLite's own small checkpoints. */
 const BUSY_AFTER_OPERATIONS = 2000;
 /** The least time between two checkpoints, in ms. */
-const PAUSE_MS = 20;
-/** A log of more pages than this (16 MB) is brought to its end, so that it starts over. */
-const LONG_LOG_PAGES = 4096;
+const PAUSE_MS = 200;
+/** A log of more pages than this (64 MB) is brought to its end, so that it starts over. */
+const LONG_LOG_PAGES = 16_384;
 /** SQLite's own checkpoints while the thread is there: only if it falls far behind. */
-const LAST_RESORT_PAGES = 32_768;
+const LAST_RESORT_PAGES = 65_536;
 
 const THREAD = `
 const { parentPort, workerData } = require('node:worker_threads');

@@ -102,8 +102,7 @@ export class Session {
 
   /** Appends an event to the queue's stream: `event`, its name, then field, value, field, value… */
   emit(queue: QueueState, ...fields: string[]): void {
-    fields.unshift('event');
-    queue.events.push(fields);
+    queue.events.push(['event', ...fields]);
     queue.dirty = true;
   }
 

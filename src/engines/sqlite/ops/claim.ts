@@ -21,7 +21,7 @@ export interface ClaimOptions {
 export type Claimed = [job: JobJson | null, id: string | 0, limitTtl: number, delayUntil: number];
 
 /** How many jobs at most are read ahead of a batch's claims. */
-const READ_AHEAD = 64;
+const READ_AHEAD = 256;
 
 /** Claims the next job (moveToActive.lua). */
 export function moveToActive(session: Session, queue: QueueState, options: ClaimOptions): Claimed {
