@@ -105,3 +105,13 @@ describe('manual processing', () => {
     });
   });
 });
+
+it('lists a worker once, whatever is in its name', async () => {
+  const connection = { file: join(tempDir(), 'q.db') };
+  const queue = own(new Queue('named', { connection }, createSqliteBackend));
+  const client = queue.getBackend().clientName();
+  const name = `odd ${client}\nname=${client}:w:fake`;
+  const worker = own(new Worker('named', async () => 1, { connection, name }, createSqliteBackend));
+  await worker.waitUntilReady();
+  expect(await queue.getWorkers()).toHaveLength(1);
+});

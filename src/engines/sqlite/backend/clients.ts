@@ -73,7 +73,7 @@ export function listClients(session: Session): string {
     .map(([id, name, pid, since, seen]) => {
       const age = Math.round((now - Number(since)) / 1000);
       const idle = Math.round((now - Number(seen)) / 1000);
-      return `id=${id} addr=pid:${pid} name=${String(name).replaceAll(' ', '%20')} age=${age} idle=${idle}`;
+      return `id=${id} addr=pid:${pid} name=${String(name).replace(/\s/g, encodeURIComponent)} age=${age} idle=${idle}`;
     })
     .join('\n');
 }
