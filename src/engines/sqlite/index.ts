@@ -5,7 +5,12 @@ import { resolveOptions, type SqliteConnectionOptions } from './options.ts';
 import { acquireStore } from './registry.ts';
 
 export { SqliteQueueBackend } from './backend/sqlite-backend.ts';
+export { type ChangeKind, type Companion, type CompanionHandle, openCompanion } from './companion.ts';
 export type { SqliteConnectionOptions } from './options.ts';
+export type { Prepared, Row } from './sql/prepare.ts';
+export type { StandbyCounts, StandbyJobs, StandbyView } from './standby/jobs.ts';
+export type { Steps } from './store.ts';
+export { type MachineClock, machineClock } from './time.ts';
 
 /**
  * BullMQ's BackendFactory on a SQLite file: durable queues with no server.

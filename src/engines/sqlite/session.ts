@@ -31,12 +31,20 @@ export class Session {
   #knownVersion = -1;
   #commits: number | undefined;
   #touched = new Set<QueueState>();
+  readonly #db: DatabaseSync;
 
   constructor(db: DatabaseSync) {
+    this.#db = db;
     this.jobs = new JobSql(db);
     this.queues = new QueueSql(db);
     this.flows = new FlowSql(db);
     this.#dataVersion = prepare(db, 'PRAGMA data_version');
+  }
+
+  /** Makes the tables of a companion where they are missing and prepares its statements; see companion.ts. */
+  install<S>(schema: string, statements: (prepare: (sql: string) => Prepared) => S): S {
+    this.#db.exec(schema);
+    return statements(sql => prepare(this.#db, sql));
   }
 
   /** The caller's time of day, whole milliseconds since 1970. */

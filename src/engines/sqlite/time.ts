@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import type { Clock } from '../../shared/clock.ts';
 
 /*
  * Which clock for what (fault 30: the time of day is moved by an hour):
@@ -49,5 +50,19 @@ function readBootId(): string {
     return `booted-${Math.round((machineNow() / 1000 - uptime()) / 60)}`;
   }
 }
+
+/**
+ * A clock whose `monotonic` is the same in every process of the machine until it is booted again, unlike the `systemClock`,
+ * which counts from the program's start.
+ *
+ * @internal
+ */
+export interface MachineClock extends Clock {
+  /** Names the boot that `monotonic` counts from. */
+  boot(): string;
+}
+
+/** @internal */
+export const machineClock: MachineClock = { now: callerNow, monotonic: monotonicMs, boot: bootId };
 
 export const timers = { setImmediate, setTimeout, clearTimeout };

@@ -3,6 +3,7 @@ import { type Prepared, prepare, type Row } from './prepare.ts';
 
 /** Statements on the tables of a queue as a whole: queue, meta, event, dedup, dedup_next, scheduler, metric, client, file. */
 export class QueueSql {
+  readonly #names: Prepared;
   readonly #load: Prepared;
   readonly #create: Prepared;
   readonly #save: Prepared;
@@ -38,6 +39,7 @@ export class QueueSql {
   readonly #expireClients: Prepared;
 
   constructor(db: DatabaseSync) {
+    this.#names = prepare(db, 'SELECT name FROM queue WHERE num > 0 ORDER BY num');
     this.#load = prepare(db, 'SELECT * FROM queue WHERE name = ?');
     this.#create = prepare(db, 'INSERT INTO queue (name) VALUES (?) RETURNING num');
     this.#save = prepare(
@@ -106,6 +108,11 @@ export class QueueSql {
     this.#dropClient = prepare(db, 'DELETE FROM client WHERE id = ?');
     this.#clients = prepare(db, 'SELECT id, name, pid, since, seen FROM client ORDER BY since, id');
     this.#expireClients = prepare(db, 'DELETE FROM client WHERE seen < ?');
+  }
+
+  /** Names of all queues that were ever written to. */
+  names(): string[] {
+    return this.#names.all().map(row => String(row[0]));
   }
 
   load(name: string): Row | undefined {

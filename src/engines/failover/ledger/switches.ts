@@ -1,0 +1,57 @@
+import type { Prepared } from '../../sqlite/index.ts';
+import type { Prepare } from './types.ts';
+
+/** Live switches, seen by every process of the machine. Who set one and why is kept with it. */
+export const switchesSchema = `
+CREATE TABLE IF NOT EXISTS failover_switch (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL CHECK (value IN ('on', 'off')),
+  about TEXT NOT NULL,
+  expires_at REAL,
+  at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
+export interface SwitchSetting {
+  value: 'on' | 'off';
+  by: string;
+  reason: string;
+  /** Ms since 1970; null = it stands until it is set anew. */
+  expiresAt: number | null;
+}
+
+export interface Switch extends SwitchSetting {
+  name: string;
+  /** When it was set, ms since 1970. */
+  at: number;
+}
+
+export class Switches {
+  readonly #set: Prepared;
+  readonly #inForce: Prepared;
+
+  constructor(prepare: Prepare) {
+    this.#set = prepare(
+      'INSERT OR REPLACE INTO failover_switch (name, value, about, expires_at, at) VALUES (?, ?, ?, ?, ?)',
+    );
+    this.#inForce = prepare(
+      `SELECT name, value, about, expires_at, at FROM failover_switch
+       WHERE expires_at IS NULL OR expires_at > ? ORDER BY name`,
+    );
+  }
+
+  set(name: string, { value, by, reason, expiresAt }: SwitchSetting, at: number): void {
+    // As JSON, because people write what they like, and Node 22 reads a text only up to a NUL.
+    this.#set.run(name, value, JSON.stringify({ by, reason }), expiresAt, at);
+  }
+
+  inForce(now: number): Switch[] {
+    return this.#inForce.all(now).map(([name, value, about, expiresAt, at]) => ({
+      name: String(name),
+      value: value as Switch['value'],
+      ...(JSON.parse(String(about)) as Pick<Switch, 'by' | 'reason'>),
+      expiresAt: expiresAt === null ? null : Number(expiresAt),
+      at: Number(at),
+    }));
+  }
+}

@@ -1,0 +1,63 @@
+import { count } from '../queue-state.ts';
+import { State } from '../schema.ts';
+import type { Session } from '../session.ts';
+
+/**
+ * What a queue holds, by state.
+ *
+ * @internal
+ */
+export interface StandbyCounts {
+  /** Qualified name, `<prefix>:<queue>`. */
+  queue: string;
+  wait: number;
+  active: number;
+  delayed: number;
+  prioritized: number;
+  waitingChildren: number;
+  completed: number;
+  failed: number;
+  schedulers: number;
+}
+
+/**
+ * A look at the jobs of the file, for who keeps a companion in it.
+ *
+ * @internal
+ */
+export interface StandbyView {
+  has(queue: string, id: string): boolean;
+  /** The queues that hold anything, from their counters: it costs the same for ten jobs and for ten million. */
+  counts(): StandbyCounts[];
+}
+
+/**
+ * The jobs of the file, for who keeps a companion in it and takes work over from it.
+ *
+ * @internal
+ */
+export interface StandbyJobs extends StandbyView {}
+
+export function standbyJobs(session: Session): StandbyJobs {
+  return {
+    has: (queue, id) => session.jobs.head(session.queue(queue).num, id) !== undefined,
+    counts: () => session.queues.names().flatMap(name => countsOf(session, name) ?? []),
+  };
+}
+
+function countsOf(session: Session, name: string): StandbyCounts | undefined {
+  const queue = session.queue(name);
+  const schedulers = session.queues.schedulerCount(queue.num);
+  if (schedulers === 0 && queue.counts.every(jobs => jobs === 0)) return undefined;
+  return {
+    queue: name,
+    wait: count(queue, State.wait),
+    active: count(queue, State.active),
+    delayed: count(queue, State.delayed),
+    prioritized: count(queue, State.prioritized),
+    waitingChildren: count(queue, State.waitingChildren),
+    completed: count(queue, State.completed),
+    failed: count(queue, State.failed),
+    schedulers,
+  };
+}
