@@ -36,7 +36,10 @@ export interface CompanionHandle<S> {
   read<T>(look: (statements: S, jobs: StandbyView) => T): Promise<T>;
   /** Durable before its promise resolves. */
   write<T>(change: (statements: S, jobs: StandbyJobs) => T, kind?: ChangeKind): Promise<T>;
-  /** A long change as one transaction of its own, cut into slices at each `yield` so that the event loop goes on. */
+  /**
+   * A long change as one transaction of its own, cut into slices at each `yield` so that the event loop goes on. It
+   * may overtake calls of the same turn; all other operations of this process on the file wait until it is done.
+   */
   writeSliced<T>(steps: (statements: S, jobs: StandbyJobs) => Steps<T>): Promise<T>;
   /** Calls back soon (within about 25 ms) after another process has committed anything to the file. Returns the function that ends it. */
   onForeignCommit(callback: () => void): () => void;

@@ -9,6 +9,8 @@ export { type ChangeKind, type Companion, type CompanionHandle, openCompanion } 
 export type { SqliteConnectionOptions } from './options.ts';
 export type { Prepared, Row } from './sql/prepare.ts';
 export type { StandbyCounts, StandbyJobs, StandbyView } from './standby/jobs.ts';
+export type { TakenOut } from './standby/take-out.ts';
+export type { Place, TakenJob, TakenScheduler, TakenUnit } from './standby/taken.ts';
 export type { Steps } from './store.ts';
 export { type MachineClock, machineClock } from './time.ts';
 

@@ -1,6 +1,7 @@
 export type { DeferredOperation, StoredOperation } from './deferred.ts';
 export type { JournalEntry, JournalRow } from './journal.ts';
 export { Ledger } from './ledger.ts';
+export type { Batch } from './moving.ts';
 export type { Switch, SwitchSetting } from './switches.ts';
 export type { LedgerCounts } from './tally.ts';
 export type { JobRef, Json } from './types.ts';

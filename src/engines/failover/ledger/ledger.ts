@@ -5,6 +5,7 @@ import {
   openCompanion,
   type SqliteConnectionOptions,
   type StandbyView,
+  type TakenJob,
 } from '../../sqlite/index.ts';
 import {
   Deferred,
@@ -16,7 +17,7 @@ import {
 import { Facts, factsSchema } from './facts.ts';
 import { Journal, type JournalEntry, type JournalRow, journalSchema } from './journal.ts';
 import { Leases, leaseSchema } from './lease.ts';
-import { movingSchema } from './moving.ts';
+import { type Batch, Moving, movingSchema, type Places } from './moving.ts';
 import { type Switch, Switches, type SwitchSetting, switchesSchema } from './switches.ts';
 import { type LedgerCounts, Tally, tallySchema } from './tally.ts';
 import type { JobRef, Json, Prepare } from './types.ts';
@@ -44,6 +45,7 @@ interface Tables {
   deferred: Deferred;
   unknown: Unknown;
   journal: Journal;
+  moving: Moving;
   leases: Leases;
   switches: Switches;
   facts: Facts;
@@ -58,6 +60,8 @@ interface Tables {
 export class Ledger {
   readonly #handle: CompanionHandle<Tables>;
   readonly #clock: MachineClock;
+  /** How far the drain of this process has come; never ahead of what is committed. */
+  #places: Places = new Map();
   readonly #listeners = new Set<() => void>();
   #stopListening: (() => void) | undefined;
   #tellTimer: NodeJS.Timeout | undefined;
@@ -79,6 +83,7 @@ export class Ledger {
         deferred: new Deferred(prepare, tally),
         unknown: new Unknown(prepare, tally),
         journal: new Journal(prepare, tally),
+        moving: new Moving(prepare, tally),
         leases: new Leases(prepare, clock),
         switches: new Switches(prepare),
         facts: new Facts(prepare),
@@ -181,6 +186,58 @@ export class Ledger {
 
   journalHas(queue: string, job: string): Promise<boolean> {
     return this.#handle.read(({ journal }) => journal.has(queue, job));
+  }
+
+  // ---- moving: taken out of the standby, on their way to the primary
+
+  /**
+   * Moves up to `limit` jobs of a queue (not given: of all queues in turn) from the standby into a new batch, in one
+   * transaction that is cut into slices: take-out.ts in the sqlite engine says which jobs, and in what order. A flow is
+   * never split, so a batch may be larger than its limit.
+   * @returns undefined when no job can be taken now.
+   */
+  async takeBatch(queue: string | undefined, limit: number): Promise<Batch | undefined> {
+    const places = new Map(this.#places);
+    const batch = await this.#handle.writeSliced(({ moving }, jobs) =>
+      moving.take(jobs, queue, limit, places, this.#clock.now()),
+    );
+    this.#places = places;
+    return batch;
+  }
+
+  /** The same for job schedulers, each a unit with the job it has planned. */
+  takeSchedulers(queue: string | undefined, limit: number): Promise<Batch | undefined> {
+    return this.#handle.writeSliced(({ moving }, jobs) =>
+      moving.takeSchedulers(jobs, queue, limit, this.#clock.now()),
+    );
+  }
+
+  /** All batches that were not settled: those of an earlier drain that was killed, when no other is at work. */
+  movingBatches(): Promise<Batch[]> {
+    return this.#handle.read(({ moving }) => moving.batches());
+  }
+
+  /** A job that is in neither place just now. */
+  movingJob(queue: string, job: string): Promise<TakenJob | undefined> {
+    return this.#handle.read(({ moving }) => moving.job({ queue, job }));
+  }
+
+  /** All of it is on the primary; returns whether the batch was there still. */
+  settleBatch(batch: string): Promise<boolean> {
+    return this.#handle.write(({ moving }) => moving.drop(batch));
+  }
+
+  /**
+   * Puts a batch back into the standby, each job in its old place: the primary is gone again.
+   * @param unknown those of its jobs that may have arrived there; they are marked in the same transaction.
+   * @returns how many jobs were put back; those whose ids are taken in the standby are not.
+   */
+  returnBatch(batch: string, unknown: readonly JobRef[] = []): Promise<number> {
+    const now = this.#clock.now();
+    return this.#handle.writeSliced(function* (tables, jobs) {
+      for (const job of unknown) tables.unknown.mark(job, now);
+      return yield* tables.moving.giveBack(jobs, batch);
+    });
   }
 
   // ---- between the processes of the machine

@@ -25,6 +25,16 @@ export function readScheduler(session: Session, queue: QueueState, id: string): 
   return row && { next: Number(row[0]), fields: JSON.parse(String(row[1])) as SchedulerFields };
 }
 
+/** The job a scheduler has planned for its next run, whatever has become of it. */
+export function plannedJob(
+  session: Session,
+  queue: QueueState,
+  id: string,
+  next: number,
+): JobHead | undefined {
+  return session.jobs.head(queue.num, iterationId(id, next));
+}
+
 /** Whether a job is the one its scheduler has planned next; such a job is not removed on its own (isJobSchedulerJob.lua). */
 export function isNextOfScheduler(
   session: Session,
@@ -167,16 +177,17 @@ function schedulerFields(
   return fields;
 }
 
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  deduplication: 'de',
+  failParentOnFailure: 'fpof',
+  continueParentOnFailure: 'cpof',
+  ignoreDependencyOnFailure: 'idof',
+  keepLogs: 'kl',
+  removeDependencyOnFailure: 'rdof',
+};
+
 /** A template's options as Redis keeps them: BullMQ reads them back with its own short names. */
 function encodeTemplateOpts(opts: JobsOptions): string {
-  const short: Record<string, string> = {
-    deduplication: 'de',
-    failParentOnFailure: 'fpof',
-    continueParentOnFailure: 'cpof',
-    ignoreDependencyOnFailure: 'idof',
-    keepLogs: 'kl',
-    removeDependencyOnFailure: 'rdof',
-  };
   const encoded: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(opts)) {
     if (value === undefined) continue;
@@ -184,9 +195,23 @@ function encodeTemplateOpts(opts: JobsOptions): string {
       const { metadata, omitContext } = value as NonNullable<JobsOptions['telemetry']>;
       if (metadata !== undefined) encoded.tm = metadata;
       if (omitContext !== undefined) encoded.omc = omitContext;
-    } else encoded[short[key] ?? key] = value;
+    } else encoded[SHORT_NAMES[key] ?? key] = value;
   }
   return JSON.stringify(encoded);
+}
+
+/** The template's options as the user gave them. */
+export function decodeTemplateOpts(json: string): JobsOptions {
+  const long = new Map(Object.entries(SHORT_NAMES).map(([name, short]) => [short, name]));
+  const { tm, omc, ...rest } = JSON.parse(json) as Record<string, unknown>;
+  const opts = Object.fromEntries(Object.entries(rest).map(([key, value]) => [long.get(key) ?? key, value]));
+  if (tm !== undefined || omc !== undefined) {
+    opts.telemetry = {
+      ...(tm === undefined ? {} : { metadata: tm }),
+      ...(omc === undefined ? {} : { omitContext: omc }),
+    };
+  }
+  return opts;
 }
 
 /** Redis' encoding knows no null in an object: BullMQ's `repeat.offset: null` is not stored. */

@@ -1,6 +1,11 @@
 import { count } from '../queue-state.ts';
 import { State } from '../schema.ts';
 import type { Session } from '../session.ts';
+import type { Steps } from '../store.ts';
+import { putBack } from './put-back.ts';
+import { type TakenOut, takeOut } from './take-out.ts';
+import { takeSchedulers } from './take-schedulers.ts';
+import type { Place, TakenUnit } from './taken.ts';
 
 /**
  * What a queue holds, by state.
@@ -36,11 +41,21 @@ export interface StandbyView {
  *
  * @internal
  */
-export interface StandbyJobs extends StandbyView {}
+export interface StandbyJobs extends StandbyView {
+  /** See take-out.ts. `from`: where an earlier walk stopped; not given = the queue's beginning. */
+  takeOut(queue: string, limit: number, from?: Place): Steps<TakenOut>;
+  /** See take-schedulers.ts. */
+  takeSchedulers(queue: string, limit: number): Steps<TakenUnit[]>;
+  /** See put-back.ts. */
+  putBack(units: readonly TakenUnit[]): Steps<number>;
+}
 
 export function standbyJobs(session: Session): StandbyJobs {
   return {
     has: (queue, id) => session.jobs.head(session.queue(queue).num, id) !== undefined,
+    takeOut: (queue, limit, from) => takeOut(session, queue, limit, from),
+    takeSchedulers: (queue, limit) => takeSchedulers(session, queue, limit),
+    putBack: units => putBack(session, units),
     counts: () => session.queues.names().flatMap(name => countsOf(session, name) ?? []),
   };
 }
