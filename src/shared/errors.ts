@@ -48,6 +48,9 @@ export type SpillwayErrorCode =
   | 'SPILLWAY_SQLITE_BUSY'
   | 'SPILLWAY_SQLITE_FULL'
   | 'SPILLWAY_SQLITE_IO'
+  // the failover engine
+  | 'SPILLWAY_PRIMARY_AWAY'
+  | 'SPILLWAY_UNAVAILABLE'
   // webhooks
   | 'SPILLWAY_WEBHOOK_SIGNATURE'
   | 'SPILLWAY_WEBHOOK_UNKNOWN_SOURCE'

@@ -89,6 +89,11 @@ export class Deadlines {
     });
   }
 
+  /** The primary was given up: nobody need wait for it to the end of a deadline. */
+  expireAll(): void {
+    this.#declareAll();
+  }
+
   /** Nobody looks any more: all that is waited for, now or later, is LATE at once. */
   close(): void {
     this.#closed = true;

@@ -56,32 +56,35 @@ const NO_QUEUE = '';
  * @internal
  * @throws SpillwayError whatever opening and writing a queue file finds; see docs/errors.md.
  */
-export async function openCompanion<S>(
+export function openCompanion<S>(
   options: SqliteConnectionOptions,
   companion: Companion<S>,
-): Promise<CompanionHandle<S>> {
+): CompanionHandle<S> {
   const handle = acquireStore(resolveOptions(options));
   const { store } = handle;
   const jobs = standbyJobs(store.session);
-  let statements: S;
-  try {
-    statements = await store.run({ access: 'write' }, session =>
-      session.install(companion.schema, companion.statements),
-    );
-  } catch (error) {
-    await handle.release();
-    throw error;
-  }
+  let statements: S | undefined;
+  // The first of its operations, hence before all others; if it fails, so do they.
+  const installed = store.run({ access: 'write' }, session => {
+    statements = session.install(companion.schema, companion.statements);
+  });
+  installed.catch(() => undefined);
   const watches = new Set<() => void>();
   let released: Promise<void> | undefined;
-  const run = <T>(kind: OperationKind, operation: () => T): Promise<T> =>
-    released === undefined ? store.run(kind, operation) : Promise.reject(closedError());
+  const run = <T>(kind: OperationKind, operation: (statements: S) => T): Promise<T> => {
+    if (released !== undefined) return Promise.reject(closedError());
+    const start = () => store.run(kind, () => operation(statements as S));
+    return statements === undefined ? installed.then(start) : start();
+  };
   return {
-    read: look => run({ access: 'read' }, () => look(statements, jobs)),
+    read: look => run({ access: 'read' }, ready => look(ready, jobs)),
     write: (change, { durable = true, report = false } = {}) =>
-      run({ access: 'write', durable, report, keepsJobs: true }, () => change(statements, jobs)),
-    writeSliced: steps =>
-      released === undefined ? store.runSliced(() => steps(statements, jobs)) : Promise.reject(closedError()),
+      run({ access: 'write', durable, report, keepsJobs: true }, ready => change(ready, jobs)),
+    async writeSliced(steps) {
+      await installed;
+      if (released !== undefined) throw closedError();
+      return store.runSliced(() => steps(statements as S, jobs));
+    },
     onForeignCommit(callback) {
       const stop = store.waiting.add(NO_QUEUE, () => {
         callback();
@@ -95,7 +98,8 @@ export async function openCompanion<S>(
     },
     release() {
       for (const stop of watches) stop();
-      released ??= handle.release();
+      // What waits for the tables comes first.
+      released ??= installed.catch(() => undefined).then(() => handle.release());
       return released;
     },
   };

@@ -75,7 +75,7 @@ export class Ledger {
    * Opens the ledger in the standby's file, sharing this process's connection to it.
    * @param clock its `monotonic` must be one for all processes of the machine: leases end on it.
    */
-  static async open(options: SqliteConnectionOptions, clock: MachineClock = machineClock): Promise<Ledger> {
+  static open(options: SqliteConnectionOptions, clock: MachineClock = machineClock): Ledger {
     const statements = (prepare: Prepare): Tables => {
       const tally = new Tally(prepare);
       return {
@@ -89,7 +89,7 @@ export class Ledger {
         facts: new Facts(prepare),
       };
     };
-    return new Ledger(await openCompanion(options, { schema: SCHEMA, statements }), clock);
+    return new Ledger(openCompanion(options, { schema: SCHEMA, statements }), clock);
   }
 
   /** Gives up the share in the file; calls under way settle still. */
@@ -145,6 +145,10 @@ export class Ledger {
 
   isUnknown(queue: string, job: string): Promise<boolean> {
     return this.#handle.read(({ unknown }) => unknown.get({ queue, job }) !== undefined);
+  }
+
+  unknownOf(queue: string, job: string): Promise<UnknownJob | undefined> {
+    return this.#handle.read(({ unknown }) => unknown.get({ queue, job }));
   }
 
   /** The copy has finished; the first outcome stands. Returns whether the job was marked and had none. */

@@ -1,0 +1,179 @@
+import { EventEmitter } from 'node:events';
+import type { IQueueBackend, KeysMap, QueueBaseOptions } from 'bullmq';
+import {
+  classifyFailure,
+  type FailureClass,
+  isAvailabilityFailure,
+  wasNotApplied,
+} from '../../../redis/index.ts';
+import { SpillwayError } from '../../../shared/errors.ts';
+import type { SqliteQueueBackend } from '../../sqlite/index.ts';
+import type { Controller } from '../controller.ts';
+import { LATE } from '../deadline.ts';
+import type { FailoverConnectionOptions } from '../options.ts';
+import type { PrimaryLink } from './primary-link.ts';
+
+/** The options BullMQ's classes hand to a backend: those of QueueOptions and WorkerOptions together. */
+export interface BackendOptions extends QueueBaseOptions<FailoverConnectionOptions> {
+  prefix?: string;
+  name?: string;
+  removeOnComplete?: import('bullmq').KeepJobs;
+  removeOnFail?: import('bullmq').KeepJobs;
+}
+
+/** What a backend is for, as BullMQ's factories are told. */
+export interface Role {
+  blocking?: boolean;
+  withBlockingConnection?: boolean;
+}
+
+/** How a call to the primary ended. `unknown`: it may have been carried out, or still be. */
+export type Outcome<T> =
+  | { ok: true; value: T }
+  | { ok: false; applied: 'no' | 'unknown'; failure: FailureClass | 'away'; error?: Error };
+
+const AWAY: Outcome<never> = { ok: false, applied: 'no', failure: 'away' };
+
+/** Where a job lives. */
+export type Place = 'primary' | 'standby';
+
+/** A share in the process's controller, the standby's backend and the link to the primary. */
+export interface Parts {
+  controller: Controller;
+  standby: SqliteQueueBackend;
+  link: PrimaryLink;
+  /** Siblings made by `forQueue` share all of it but close nothing. */
+  owner: boolean;
+}
+
+/**
+ * What the layers of the failover backend share: the two homes, and calling the primary within a deadline.
+ *
+ * The backend is one class in several files, each a layer that adds one family of the contract's operations:
+ * core -> producing -> working -> managing -> reading -> FailoverQueueBackend.
+ */
+export abstract class FailoverCore extends EventEmitter {
+  readonly qualifiedName: string;
+  readonly queueName: string;
+  readonly controller: Controller;
+  protected readonly prefix: string;
+  protected readonly options: BackendOptions;
+  protected readonly standby: SqliteQueueBackend;
+  protected readonly parts: Parts;
+  /** Jobs this backend has claimed and not reported yet, by id. */
+  protected readonly claims = new Map<string, Place>();
+
+  constructor(parts: Parts, queueName: string, options: BackendOptions) {
+    super();
+    this.parts = parts;
+    this.controller = parts.controller;
+    this.standby = parts.standby;
+    this.queueName = queueName;
+    this.options = options;
+    this.prefix = options.prefix ?? 'bull';
+    this.qualifiedName = `${this.prefix}:${queueName}`;
+  }
+
+  get keys(): KeysMap {
+    return this.standby.keys;
+  }
+
+  toKey(type: string): string {
+    return this.standby.toKey(type);
+  }
+
+  parseNodeKey(key: string): { prefix: string; queueName: string; id: string } {
+    return this.standby.parseNodeKey(key);
+  }
+
+  clientName(suffix = ''): string {
+    return this.standby.clientName(suffix);
+  }
+
+  /** Whether calls go to the primary now. */
+  protected get usesPrimary(): boolean {
+    return this.controller.usesPrimary;
+  }
+
+  /** Whether the standby may hold jobs of this queue: if not, nobody needs to ask it. */
+  protected get standbyHolds(): boolean {
+    return this.controller.standbyHolds(this.qualifiedName);
+  }
+
+  /**
+   * Calls the primary and waits for it no longer than the deadline. Errors of the operation itself (no such job, a lost
+   * lock) are thrown; what says that the primary is in trouble becomes an outcome, and is told to the controller.
+   * @param onLate is given the answer if it comes after all, when nobody waits for it any more.
+   */
+  protected async tryPrimary<T>(
+    call: (primary: IQueueBackend) => Promise<T>,
+    onLate?: (value: T) => void,
+  ): Promise<Outcome<T>> {
+    const { controller } = this;
+    if (!controller.usesPrimary) return AWAY;
+    const { link } = this.parts;
+    const { epoch } = controller;
+    let sent = false;
+    try {
+      const primary = link.ready ?? (await link.open());
+      const backend = this.parts.owner ? primary : link.sibling(primary, this.queueName, this.prefix);
+      sent = true;
+      const work = call(backend);
+      const value = await controller.deadlines.bound(work, controller.options.deadlineMs);
+      if (value !== LATE) return { ok: true, value: value as T };
+      if (onLate !== undefined) work.then(onLate, () => undefined);
+      controller.callFailed('timeout', `no answer within ${controller.options.deadlineMs} ms`, epoch);
+      return { ok: false, applied: 'unknown', failure: 'timeout' };
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const failure = classifyFailure(error);
+      if (!isAvailabilityFailure(failure)) throw error;
+      controller.callFailed(failure, error.message, epoch);
+      return { ok: false, applied: !sent || wasNotApplied(error) ? 'no' : 'unknown', failure, error };
+    }
+  }
+
+  /** For what only the primary can answer. @throws SpillwayError SPILLWAY_PRIMARY_AWAY while it is away. */
+  protected async onlyPrimary<T>(what: string, call: (primary: IQueueBackend) => Promise<T>): Promise<T> {
+    const outcome = await this.tryPrimary(call);
+    if (outcome.ok) return outcome.value;
+    throw this.away(what, outcome.error);
+  }
+
+  protected away(what: string, cause?: Error): SpillwayError {
+    const { target, retryAfterMs } = this.controller;
+    return new SpillwayError(
+      'SPILLWAY_PRIMARY_AWAY',
+      `${what} lives on ${target}, which can't be reached now. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`,
+      { ...(cause === undefined ? {} : { cause }), details: { queue: this.qualifiedName, retryAfterMs } },
+    );
+  }
+
+  /** Where a job lives, as far as this process can tell without asking the primary. */
+  protected async placeOf(jobId: string): Promise<Place> {
+    const claimed = this.claims.get(jobId);
+    if (claimed !== undefined) return claimed;
+    if (!this.standbyHolds) return 'primary';
+    return (await this.standby.getState(jobId)) === 'unknown' ? 'primary' : 'standby';
+  }
+
+  /** Runs an operation on a job where the job lives. */
+  protected async onJob<T>(jobId: string, call: (backend: IQueueBackend) => Promise<T>): Promise<T> {
+    if ((await this.placeOf(jobId)) === 'standby') return call(this.standby);
+    return this.onlyPrimary(`Job ${jobId}`, call);
+  }
+
+  /** The same, but kept for later when the job lives on the primary and that is away. Answers undefined when kept. */
+  protected async onJobOrLater<T>(
+    jobId: string,
+    op: string,
+    args: readonly unknown[],
+    call: (backend: IQueueBackend) => Promise<T>,
+  ): Promise<T | undefined> {
+    if ((await this.placeOf(jobId)) === 'standby') return call(this.standby);
+    const outcome = await this.tryPrimary(call);
+    if (outcome.ok) return outcome.value;
+    await this.controller.defer({ queue: this.qualifiedName, job: jobId, op, args });
+    return undefined;
+  }
+}

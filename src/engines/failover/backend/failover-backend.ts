@@ -1,0 +1,184 @@
+import type { IQueueBackend, RedisClient, StreamReadRaw } from 'bullmq';
+import type { ControllerShare } from '../registry.ts';
+import type { BackendOptions, Parts } from './core.ts';
+import { EventsReader } from './events-reader.ts';
+import { ReadingBackend } from './reading.ts';
+
+type Marker = { member: string; score: number } | null;
+
+/** Look at once. */
+const NOW: Marker = { member: '0', score: 0 };
+/** Pause before a wait that failed on the primary is tried again, in ms. */
+const AGAIN_MS = 100;
+
+/**
+ * BullMQ's IQueueBackend of two others: a primary (Redis, PostgreSQL) and the embedded standby. What each operation does while
+ * the primary is away is said where it is written; who is in charge decides the controller, one for all backends of
+ * the process on the same primary.
+ */
+export class FailoverQueueBackend extends ReadingBackend implements IQueueBackend {
+  /** Largest block timeout in seconds: Redis' own. */
+  readonly maximumBlockTimeout = 10;
+  readonly minimumBlockTimeout = 0.001;
+  closing: Promise<void> | undefined;
+  readonly #share: ControllerShare | undefined;
+  readonly #detach: () => void;
+  readonly #events: EventsReader;
+  readonly #onTrouble = (error: Error) => this.emit('error', error);
+  #blockingDisconnected = false;
+  #interrupt: (() => void) | undefined;
+  #primaryWait: { backend: IQueueBackend; answer: Promise<Marker> } | undefined;
+
+  constructor(
+    parts: Parts,
+    queueName: string,
+    options: BackendOptions,
+    share: ControllerShare | undefined,
+    isWorker: boolean,
+  ) {
+    super(parts, queueName, options);
+    this.#share = share;
+    this.#events = new EventsReader(this.controller, this.standby, parts.link);
+    this.#detach = parts.owner
+      ? this.controller.attach({
+          queue: this.qualifiedName,
+          isWorker,
+          primaryLost: () => parts.link.drop(),
+          removeOnComplete: options.removeOnComplete,
+        })
+      : () => undefined;
+    if (!parts.owner) return;
+    this.standby.on('error', this.#onTrouble);
+    this.standby.once('ready', () => this.emit('ready'));
+  }
+
+  /** The primary's own Redis client, as `Queue.client` gives it. @throws SPILLWAY_PRIMARY_AWAY while it is away. */
+  get client(): Promise<RedisClient> {
+    return this.onlyPrimary(
+      'The Redis client',
+      primary => (primary as unknown as { client: Promise<RedisClient> }).client,
+    );
+  }
+
+  /** Resolves when jobs can be taken: the standby is open, and whether the primary answers is known. */
+  async waitUntilReady(): Promise<void> {
+    await this.standby.waitUntilReady();
+    await this.controller.started;
+  }
+
+  close(force = false): Promise<void> {
+    if (!this.parts.owner) return Promise.resolve();
+    this.closing ??= this.#close(force);
+    return this.closing;
+  }
+
+  async #close(force: boolean): Promise<void> {
+    this.#interrupt?.();
+    this.#events.close();
+    this.#detach();
+    await this.parts.link.close(force);
+    this.standby.off('error', this.#onTrouble);
+    await this.standby.close(force);
+    await this.#share?.release();
+  }
+
+  async disconnect(): Promise<void> {
+    if (!this.parts.owner) return;
+    this.#blockingDisconnected = true;
+    this.#interrupt?.();
+    this.parts.link.drop();
+    await this.standby.disconnect();
+    this.emit('close');
+  }
+
+  async setName(name: string): Promise<void> {
+    await Promise.all([this.standby.setName(name), this.parts.link.setName(name)]);
+  }
+
+  forQueue(queueName: string, prefix?: string): FailoverQueueBackend {
+    const options = { ...this.options, prefix: prefix ?? this.prefix };
+    const standby = this.standby.forQueue(queueName, options.prefix);
+    const parts = { ...this.parts, standby, owner: false };
+    return new FailoverQueueBackend(parts, queueName, options, undefined, false);
+  }
+
+  /**
+   * Waits until either home has a job, `blockTimeout` seconds have passed or the primary comes or goes. A wait on a dead
+   * connection is left alone, never waited for.
+   */
+  async waitForJob(blockTimeout: number): Promise<Marker> {
+    if (this.#blockingDisconnected || this.closing !== undefined) return null;
+    const legs: Promise<Marker>[] = [this.standby.waitForJob(blockTimeout)];
+    let over = false;
+    if (this.usesPrimary) legs.push(this.#waitOnPrimary(blockTimeout, () => over));
+    const changed = this.controller.nextChange().then((): Marker => NOW);
+    const interrupted = new Promise<Marker>(resolve => {
+      this.#interrupt = () => resolve(null);
+    });
+    try {
+      return await Promise.race([...legs, changed, interrupted]);
+    } finally {
+      over = true;
+      this.#interrupt = undefined;
+      // The standby's leg ends with this; the primary's goes on and is taken up by the next wait.
+      await this.standby.disconnectBlocking();
+      await this.standby.reconnectBlocking();
+    }
+  }
+
+  async #waitOnPrimary(blockTimeout: number, isOver: () => boolean): Promise<Marker> {
+    const { link } = this.parts;
+    while (!isOver()) {
+      try {
+        const backend = link.ready ?? (await link.open());
+        let wait = this.#primaryWait;
+        if (wait?.backend !== backend) {
+          const answer = backend.waitForJob(
+            Math.min(blockTimeout, backend.maximumBlockTimeout ?? blockTimeout),
+          );
+          wait = { backend, answer };
+          this.#primaryWait = wait;
+        }
+        const found = await wait.answer;
+        if (this.#primaryWait === wait) this.#primaryWait = undefined;
+        return found;
+      } catch (error) {
+        this.#primaryWait = undefined;
+        if (isOver()) break;
+        this.controller.connectionFailed(error);
+        await this.controller.pause(AGAIN_MS);
+      }
+    }
+    return new Promise<never>(() => undefined);
+  }
+
+  async disconnectBlocking(wait?: boolean): Promise<void> {
+    this.#blockingDisconnected = true;
+    this.#interrupt?.();
+    await this.standby.disconnectBlocking(wait);
+    const primary = this.parts.link.ready;
+    if (primary === undefined || !this.usesPrimary) return;
+    this.#primaryWait = undefined;
+    await this.#briefly(primary.disconnectBlocking(wait));
+  }
+
+  async reconnectBlocking(): Promise<void> {
+    this.#blockingDisconnected = false;
+    await this.standby.reconnectBlocking();
+    const primary = this.parts.link.ready;
+    if (primary !== undefined && this.usesPrimary) await this.#briefly(primary.reconnectBlocking());
+  }
+
+  async #briefly(work: Promise<void>): Promise<void> {
+    const { deadlines, options } = this.controller;
+    await deadlines.bound(
+      work.catch(error => this.controller.connectionFailed(error)),
+      options.deadlineMs,
+    );
+  }
+
+  async readEvents(id: string, blockTimeout: number): Promise<StreamReadRaw> {
+    if (this.#blockingDisconnected || this.closing !== undefined) return null;
+    return this.#events.read(id, blockTimeout);
+  }
+}

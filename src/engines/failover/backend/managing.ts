@@ -1,0 +1,163 @@
+import type { IQueueBackend, JobProgress, MinimalJob } from 'bullmq';
+import { WorkingBackend } from './working.ts';
+
+/**
+ * The operations on a queue as a whole and on single jobs from outside. What concerns one job goes where it lives; what
+ * concerns the queue goes to both homes. While the primary is away, what must hold there too (pause, settings, a job's
+ * progress, log and data) is kept for it; what would act on jobs not seen now (drain, clean, obliterate) is not.
+ */
+export abstract class ManagingBackend extends WorkingBackend {
+  async pause(pause: boolean): Promise<void> {
+    const outcome = await this.tryPrimary(primary => primary.pause(pause));
+    if (!outcome.ok) {
+      await this.standby.pause(pause);
+      await this.controller.defer({ queue: this.qualifiedName, job: null, op: 'pause', args: [pause] });
+      return;
+    }
+    // It holds on the standby too, but is told once.
+    if (pause) await this.standby.setQueueMeta({ paused: 1 });
+    else await this.standby.removeQueueMetaFields(['paused']);
+  }
+
+  async setQueueMeta(values: Record<string, string | number>): Promise<number> {
+    return this.#onBothOrLater('setMeta', [values], backend => backend.setQueueMeta(values));
+  }
+
+  async removeQueueMetaFields(fields: string[]): Promise<number> {
+    return this.#onBothOrLater('removeMeta', [fields], backend => backend.removeQueueMetaFields(fields));
+  }
+
+  async #onBothOrLater<T>(
+    op: string,
+    args: readonly unknown[],
+    call: (backend: IQueueBackend) => Promise<T>,
+  ): Promise<T> {
+    const [here, outcome] = await Promise.all([call(this.standby), this.tryPrimary(call)]);
+    if (outcome.ok) return outcome.value;
+    await this.controller.defer({ queue: this.qualifiedName, job: null, op, args });
+    return here;
+  }
+
+  /** On the primary, and on the standby if it holds any of the queue's jobs. Answers of both, the primary's first. */
+  protected async onBoth<T>(call: (backend: IQueueBackend) => Promise<T>): Promise<T[]> {
+    const outcome = await this.tryPrimary(call);
+    const answers = outcome.ok ? [outcome.value] : [];
+    if (!outcome.ok || this.standbyHolds) answers.push(await call(this.standby));
+    return answers;
+  }
+
+  async drain(delayed: boolean): Promise<void> {
+    await this.onBoth(backend => backend.drain(delayed));
+  }
+
+  async cleanJobsByState(state: string, timestamp: number, limit?: number): Promise<string[]> {
+    return (await this.onBoth(backend => backend.cleanJobsByState(state, timestamp, limit))).flat();
+  }
+
+  async obliterate(opts: { force: boolean; count: number }): Promise<number> {
+    return Math.max(...(await this.onBoth(backend => backend.obliterate(opts))));
+  }
+
+  async removeOrphanedJobs(count?: number, limit?: number): Promise<number> {
+    return sum(await this.onBoth(backend => backend.removeOrphanedJobs(count, limit)));
+  }
+
+  async retryFinishedJobs(
+    state?: 'completed' | 'failed',
+    count?: number,
+    timestamp?: number,
+  ): Promise<number> {
+    return Math.max(...(await this.onBoth(backend => backend.retryFinishedJobs(state, count, timestamp))));
+  }
+
+  async promoteJobs(count?: number): Promise<number> {
+    return Math.max(...(await this.onBoth(backend => backend.promoteJobs(count))));
+  }
+
+  async remove(jobId: string, removeChildren: boolean): Promise<number> {
+    const removed = await this.onJob(jobId, backend => backend.remove(jobId, removeChildren));
+    this.controller.journal?.finished(this.qualifiedName, jobId);
+    return removed;
+  }
+
+  async removeUnprocessedChildren(jobId: string): Promise<void> {
+    await this.onJob(jobId, backend => backend.removeUnprocessedChildren(jobId));
+  }
+
+  async removeChildDependency(jobId: string, parentKey: string): Promise<boolean> {
+    return this.onJob(jobId, backend => backend.removeChildDependency(jobId, parentKey));
+  }
+
+  async removeDeduplicationKey(deduplicationId: string, jobId: string): Promise<number> {
+    return Math.max(
+      ...(await this.onBoth(backend => backend.removeDeduplicationKey(deduplicationId, jobId))),
+    );
+  }
+
+  async deleteDeduplicationKey(deduplicationId: string): Promise<number> {
+    return Math.max(...(await this.onBoth(backend => backend.deleteDeduplicationKey(deduplicationId))));
+  }
+
+  async updateData<T, R, N extends string>(job: MinimalJob<T, R, N>, data: T): Promise<void> {
+    await this.onJobOrLater(String(job.id), 'data', [data], backend => backend.updateData(job, data));
+  }
+
+  async updateProgress(jobId: string, progress: JobProgress): Promise<void> {
+    await this.onJobOrLater(jobId, 'progress', [progress], backend =>
+      backend.updateProgress(jobId, progress),
+    );
+  }
+
+  /** Answers how many lines the job has; 0 when the line is kept for a primary that is away. */
+  async addLog(jobId: string, logRow: string, keepLogs?: number): Promise<number> {
+    const lines = await this.onJobOrLater(jobId, 'log', [logRow, keepLogs ?? null], backend =>
+      backend.addLog(jobId, logRow, keepLogs),
+    );
+    return lines ?? 0;
+  }
+
+  async clearLogs(jobId: string, keepLogs?: number): Promise<void> {
+    await this.onJobOrLater(jobId, 'clearLogs', [keepLogs ?? null], backend =>
+      backend.clearLogs(jobId, keepLogs),
+    );
+  }
+
+  async setRateLimit(expireTimeMs: number): Promise<void> {
+    // A primary that can't be told now is not told later: by then the limit has run out, or nearly.
+    await Promise.all([
+      this.standby.setRateLimit(expireTimeMs),
+      this.tryPrimary(primary => primary.setRateLimit(expireTimeMs)),
+    ]);
+  }
+
+  async removeRateLimitKey(): Promise<number> {
+    const [here, outcome] = await Promise.all([
+      this.standby.removeRateLimitKey(),
+      this.tryPrimary(primary => primary.removeRateLimitKey()),
+    ]);
+    return outcome.ok ? outcome.value : here;
+  }
+
+  async getRateLimitTtl(maxJobs?: number): Promise<number> {
+    const outcome = await this.tryPrimary(primary => primary.getRateLimitTtl(maxJobs));
+    return outcome.ok ? outcome.value : this.standby.getRateLimitTtl(maxJobs);
+  }
+
+  async removeDeprecatedPriorityKey(): Promise<number> {
+    return sum(await this.onBoth(backend => backend.removeDeprecatedPriorityKey()));
+  }
+
+  async trimEvents(maxLength: number): Promise<number> {
+    return sum(await this.onBoth(backend => backend.trimEvents(maxLength)));
+  }
+
+  async publishEvent(fields: Record<string, string | number>, maxEvents: number): Promise<string> {
+    const outcome = await this.tryPrimary(primary => primary.publishEvent(fields, maxEvents));
+    if (outcome.ok) return outcome.value;
+    return this.standby.publishEvent(fields, maxEvents);
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}

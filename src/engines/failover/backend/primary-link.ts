@@ -1,0 +1,111 @@
+import type { IQueueBackend } from 'bullmq';
+import type { Controller } from '../controller.ts';
+
+/**
+ * One backend's connection to the primary: opened when it is first needed, thrown away when the primary is given up, opened
+ * anew when it is back. New connections owe nothing to what hung on the old ones.
+ */
+export class PrimaryLink {
+  readonly #controller: Controller;
+  readonly #connect: () => IQueueBackend;
+  #backend: IQueueBackend | undefined;
+  #ready = false;
+  #opening: Promise<IQueueBackend> | undefined;
+  #fail: ((error: Error) => void) | undefined;
+  readonly #siblings = new Map<string, IQueueBackend>();
+  readonly #clientNames = new Set<string>();
+
+  constructor(controller: Controller, connect: () => IQueueBackend) {
+    this.#controller = controller;
+    this.#connect = connect;
+  }
+
+  /** The connected backend, if there is one. */
+  get ready(): IQueueBackend | undefined {
+    return this.#ready ? this.#backend : undefined;
+  }
+
+  /**
+   * Connects, or waits for the connection that is being made, no longer than the deadline.
+   * @throws the connection's error; nothing was sent then.
+   */
+  open(): Promise<IQueueBackend> {
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<IQueueBackend> {
+    const backend = this.#backend ?? this.#start();
+    const { deadlines, options } = this.#controller;
+    const failed = new Promise<never>((_, reject) => {
+      this.#fail = reject;
+    });
+    failed.catch(() => undefined);
+    try {
+      const ready = backend.waitUntilReady();
+      ready.catch(() => undefined);
+      const outcome = await deadlines.bound(Promise.race([ready, failed]), options.deadlineMs);
+      if (outcome !== undefined) throw new Error('Command timed out: no connection within the deadline');
+    } finally {
+      this.#fail = undefined;
+    }
+    if (backend !== this.#backend) throw new Error('Connection is closed.');
+    this.#ready = true;
+    for (const name of this.#clientNames) backend.setName(name).catch(() => undefined);
+    return backend;
+  }
+
+  #start(): IQueueBackend {
+    const backend = this.#connect();
+    this.#backend = backend;
+    // One line a change of state is the controller's business; a connection that retries would say the same each time.
+    backend.on('error', (error: Error) => this.#fail?.(error));
+    return backend;
+  }
+
+  /** The same connection, for another queue. */
+  sibling(primary: IQueueBackend, queueName: string, prefix: string): IQueueBackend {
+    const key = `${prefix}:${queueName}`;
+    let sibling = this.#siblings.get(key);
+    if (sibling === undefined) {
+      sibling = primary.forQueue(queueName, prefix);
+      this.#siblings.set(key, sibling);
+    }
+    return sibling;
+  }
+
+  /** Names the connection, this one and those that follow it. */
+  async setName(name: string): Promise<void> {
+    this.#clientNames.add(name);
+    await this.ready?.setName(name).catch(() => undefined);
+  }
+
+  /** Throws the connection away, with whatever hangs on it. */
+  drop(): void {
+    const old = this.#backend;
+    this.#backend = undefined;
+    this.#ready = false;
+    this.#siblings.clear();
+    this.#fail?.(new Error('Connection is closed.'));
+    if (old === undefined) return;
+    old.on('error', () => undefined);
+    this.#controller.closeLater(old.close(true));
+  }
+
+  async close(force: boolean): Promise<void> {
+    const old = this.#backend;
+    this.#backend = undefined;
+    this.#ready = false;
+    if (old === undefined) return;
+    const { deadlines, options } = this.#controller;
+    const closing = old.close(force || !this.#controller.usesPrimary);
+    const ended = await deadlines.bound(
+      closing.catch(() => undefined),
+      options.deadlineMs,
+    );
+    // A polite goodbye that a hung server doesn't answer.
+    if (ended !== undefined) this.#controller.closeLater(old.disconnect());
+  }
+}

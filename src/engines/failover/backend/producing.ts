@@ -1,0 +1,190 @@
+import type { IQueueBackend, JobJson, JobsOptions, ParentKeyOpts, RepeatableOptions } from 'bullmq';
+import { type AddEntry, parentQueueOf } from '../entries.ts';
+import { FailoverCore, type Outcome } from './core.ts';
+
+/** A bulk goes to the primary in pieces of so many jobs, each with its own deadline. */
+const PIECE = 1000;
+
+type FlowEntry = Parameters<IQueueBackend['addFlow']>[0][number];
+
+/**
+ * The operations that bring jobs into being. Each goes to the primary; when that can't take it, to the standby under the same
+ * id. A call whose outcome is unknown is kept as such, so that its two copies become one job again on return.
+ */
+export abstract class ProducingBackend extends FailoverCore {
+  async addJob(job: JobJson, jobId: string, parentKeyOpts: ParentKeyOpts = {}): Promise<string> {
+    const id = jobId ? String(jobId) : this.controller.newJobId(this.qualifiedName);
+    const entry = this.#entry(job, id, parentKeyOpts);
+    if (this.standbyHolds && (await this.#belongsToStandby(entry))) {
+      return this.standby.addJob(job, id, parentKeyOpts);
+    }
+    const outcome = await this.#withJournal([entry], primary => primary.addJob(job, id, parentKeyOpts));
+    if (outcome.ok) return outcome.value;
+    const [spilled] = await this.#spill([entry], outcome, async () => [
+      await this.standby.addJob(job, id, parentKeyOpts),
+    ]);
+    return spilled ?? id;
+  }
+
+  async addJobs(given: { job: JobJson; jobId: string; parentKeyOpts?: ParentKeyOpts }[]): Promise<string[]> {
+    const ids: string[] = [];
+    for (let from = 0; from < given.length; from += PIECE) {
+      ids.push(...(await this.#addPiece(given.slice(from, from + PIECE))));
+    }
+    return ids;
+  }
+
+  async #addPiece(
+    given: { job: JobJson; jobId: string; parentKeyOpts?: ParentKeyOpts }[],
+  ): Promise<string[]> {
+    const named = given.map(each => ({
+      ...each,
+      jobId: each.jobId ? String(each.jobId) : this.controller.newJobId(this.qualifiedName),
+    }));
+    const entries = named.map(each => this.#entry(each.job, each.jobId, each.parentKeyOpts));
+    if (this.standbyHolds) {
+      const local = await Promise.all(entries.map(entry => this.#belongsToStandby(entry)));
+      if (local.includes(true)) {
+        // Some of them concern jobs of the standby: each goes its own way, in order.
+        const ids: string[] = [];
+        for (const { job, jobId, parentKeyOpts } of named)
+          ids.push(await this.addJob(job, jobId, parentKeyOpts));
+        return ids;
+      }
+    }
+    const outcome = await this.#withJournal(entries, primary => primary.addJobs(named));
+    if (outcome.ok) return outcome.value;
+    return this.#spill(entries, outcome, () => this.standby.addJobs(named));
+  }
+
+  async addFlow(given: FlowEntry[]): Promise<[Error | null, string | number][]> {
+    const entries = given.map(
+      (each): AddEntry => ({
+        queue: `${each.prefix}:${each.queueName}`,
+        id: each.jobId,
+        job: each.jobData,
+        parentKeyOpts: each.parentKeyOpts,
+        flow: given[0]?.jobId,
+      }),
+    );
+    const root = entries[0];
+    if (root !== undefined && (await this.#belongsToStandby(root))) return this.standby.addFlow(given);
+    const outcome = await this.#withJournal(entries, primary => primary.addFlow(given));
+    if (outcome.ok) return outcome.value;
+    const results: [Error | null, string | number][] = [];
+    await this.#spill(entries, outcome, async () => {
+      results.push(...(await this.standby.addFlow(given)));
+      return [];
+    });
+    return results.length > 0 ? results : entries.map(({ id }) => [null, id]);
+  }
+
+  async addJobScheduler(
+    id: string,
+    nextMillis: number,
+    data: string,
+    templateOpts: JobsOptions,
+    repeat: RepeatableOptions,
+    jobOpts: JobsOptions,
+    producerId?: string,
+  ): Promise<[string, number]> {
+    const add = (backend: IQueueBackend) =>
+      backend.addJobScheduler(id, nextMillis, data, templateOpts, repeat, jobOpts, producerId);
+    if (await this.#standbyHasScheduler(id)) return add(this.standby);
+    const outcome = await this.tryPrimary(add);
+    if (outcome.ok) return outcome.value;
+    const added = await add(this.standby);
+    this.controller.noteSpill(this.qualifiedName, 1);
+    return added;
+  }
+
+  async updateJobSchedulerNextMillis(
+    id: string,
+    nextMillis: number,
+    data: string,
+    jobOpts: JobsOptions,
+    producerId?: string,
+  ): Promise<string | null> {
+    const update = (backend: IQueueBackend) =>
+      backend.updateJobSchedulerNextMillis(id, nextMillis, data, jobOpts, producerId);
+    if (await this.#standbyHasScheduler(id)) return update(this.standby);
+    const outcome = await this.tryPrimary(update);
+    if (outcome.ok) return outcome.value;
+    // The job at hand must not fail because its successor can't be made now: that follows on return.
+    const args = [id, nextMillis, data, jobOpts, producerId];
+    await this.controller.defer({ queue: this.qualifiedName, job: null, op: 'nextRun', args });
+    return null;
+  }
+
+  async removeJobScheduler(id: string): Promise<number> {
+    if (await this.#standbyHasScheduler(id)) return this.standby.removeJobScheduler(id);
+    return this.onlyPrimary(`Job scheduler ${id}`, primary => primary.removeJobScheduler(id));
+  }
+
+  async #standbyHasScheduler(id: string): Promise<boolean> {
+    return this.standbyHolds && (await this.standby.isJobScheduler(id));
+  }
+
+  #entry(job: JobJson, id: string, parentKeyOpts: ParentKeyOpts | undefined): AddEntry {
+    return { queue: this.qualifiedName, id, job, parentKeyOpts: parentKeyOpts ?? {} };
+  }
+
+  /** Whether its id or its parent is on the standby: then it belongs there too. */
+  async #belongsToStandby({ queue, id, parentKeyOpts }: AddEntry): Promise<boolean> {
+    const { parentKey } = parentKeyOpts;
+    if (parentKey !== undefined && this.controller.standbyHolds(parentQueueOf(parentKey))) {
+      const { prefix, queueName, id: parentId } = this.parseNodeKey(parentKey);
+      const state = await this.standby.forQueue(queueName, prefix).getState(parentId);
+      if (state !== 'unknown') return true;
+    }
+    if (!this.controller.standbyHolds(queue)) return false;
+    return (await this.controller.stateOnStandby(queue, id)) !== 'unknown';
+  }
+
+  /** With a journal, the copies are on disk before the jobs are acknowledged. */
+  async #withJournal<T>(
+    entries: AddEntry[],
+    call: (primary: IQueueBackend) => Promise<T>,
+  ): Promise<Outcome<T>> {
+    const { journal } = this.controller;
+    if (journal === undefined || !this.usesPrimary) return this.tryPrimary(call);
+    const [outcome] = await Promise.all([this.tryPrimary(call), journal.keep(entries)]);
+    // On the standby they are on disk anyway.
+    if (!outcome.ok) await journal.drop(entries);
+    return outcome;
+  }
+
+  /**
+   * Puts jobs the primary can't take on the standby. Children of a parent that lives on the primary wait for it instead. When
+   * the standby can't take them either, the ladder's last rungs decide.
+   */
+  async #spill(
+    entries: AddEntry[],
+    outcome: Outcome<unknown> & { ok: false },
+    toStandby: () => Promise<string[]>,
+  ): Promise<string[]> {
+    const { controller } = this;
+    try {
+      const parentKey = entries[0]?.parentKeyOpts.parentKey;
+      if (parentKey !== undefined && !(await this.#belongsToStandby(entries[0]!))) {
+        const args = [entries];
+        await controller.defer({ queue: this.qualifiedName, job: null, op: 'add', args });
+        return entries.map(({ id }) => id);
+      }
+      if (outcome.applied === 'unknown') {
+        const [, ids] = await Promise.all([controller.markUnknown(entries, outcome.failure), toStandby()]);
+        this.#noteSpilled(entries);
+        return ids;
+      }
+      const ids = await toStandby();
+      this.#noteSpilled(entries);
+      return ids;
+    } catch (error) {
+      return controller.belowStandby(entries, error);
+    }
+  }
+
+  #noteSpilled(entries: readonly AddEntry[]): void {
+    for (const { queue } of entries) this.controller.noteSpill(queue, 1);
+  }
+}

@@ -1,0 +1,183 @@
+import type { DependenciesOpts, IQueueBackend, JobJson, JobState, JobType } from 'bullmq';
+import { ManagingBackend } from './managing.ts';
+
+type Page = Awaited<ReturnType<IQueueBackend['paginate']>>;
+
+/**
+ * The operations that only look. What one job knows is read where it lives; what a queue knows is read from both homes and put
+ * together, the primary's part first. While the primary is away only the standby's part can be seen.
+ */
+export abstract class ReadingBackend extends ManagingBackend {
+  async getState(jobId: string): Promise<JobState | 'unknown'> {
+    return this.onJob(jobId, backend => backend.getState(jobId));
+  }
+
+  async isFinished(jobId: string, returnValue?: boolean): Promise<number | [number, string]> {
+    return this.onJob(jobId, backend => backend.isFinished(jobId, returnValue));
+  }
+
+  async isJobInState(state: string, jobId: string): Promise<boolean> {
+    return this.onJob(jobId, backend => backend.isJobInState(state, jobId));
+  }
+
+  async getJobData(jobId: string): Promise<JobJson | undefined> {
+    return this.onJob(jobId, backend => backend.getJobData(jobId));
+  }
+
+  async getJobLogs(
+    jobId: string,
+    start: number,
+    end: number,
+    asc: boolean,
+  ): Promise<{ logs: string[]; count: number }> {
+    return this.onJob(jobId, backend => backend.getJobLogs(jobId, start, end, asc));
+  }
+
+  async getDependencyCounts(jobId: string, types: string[]): Promise<number[]> {
+    return this.onJob(jobId, backend => backend.getDependencyCounts(jobId, types));
+  }
+
+  async getDependencies(jobId: string, opts: DependenciesOpts): ReturnType<IQueueBackend['getDependencies']> {
+    return this.onJob(jobId, backend => backend.getDependencies(jobId, opts));
+  }
+
+  async getProcessedChildrenValues(jobId: string): Promise<Record<string, string>> {
+    return this.onJob(jobId, backend => backend.getProcessedChildrenValues(jobId));
+  }
+
+  async getIgnoredChildrenFailures(jobId: string): Promise<Record<string, string>> {
+    return this.onJob(jobId, backend => backend.getIgnoredChildrenFailures(jobId));
+  }
+
+  async paginate(key: string, opts: { start: number; end: number; fetchJobs?: boolean }): Promise<Page> {
+    const { id } = this.parseNodeKey(key.slice(0, key.lastIndexOf(':')));
+    return this.onJob(id, backend => backend.paginate(key, opts));
+  }
+
+  async getDeduplicationJobId(deduplicationId: string): Promise<string | null> {
+    const found = await this.onBoth(backend => backend.getDeduplicationJobId(deduplicationId));
+    return found.find(id => id !== null) ?? null;
+  }
+
+  async isMaxed(): Promise<boolean> {
+    return (await this.onBoth(backend => backend.isMaxed())).includes(true);
+  }
+
+  async getCounts(types: JobType[], delayedTimestamp?: number): Promise<number[]> {
+    return addUp(await this.onBoth(backend => backend.getCounts(types, delayedTimestamp)));
+  }
+
+  async getCountsPerPriority(priorities: number[]): Promise<number[]> {
+    return addUp(await this.onBoth(backend => backend.getCountsPerPriority(priorities)));
+  }
+
+  /** For each state its ids, the primary's before the standby's; `start` and `end` count through both. */
+  async getRanges(types: JobType[], start = 0, end = 1, asc = false): Promise<[string][]> {
+    if (!this.usesPrimary) return this.standby.getRanges(types, start, end, asc);
+    if (!this.standbyHolds) {
+      const outcome = await this.tryPrimary(primary => primary.getRanges(types, start, end, asc));
+      return outcome.ok ? outcome.value : this.standby.getRanges(types, start, end, asc);
+    }
+    // Few jobs are on the standby while the primary is in use, so all of theirs are read.
+    const outcome = await this.tryPrimary(async primary => {
+      const counts = await Promise.all(types.map(type => primary.getCounts([type])));
+      const ranges = await primary.getRanges(types, start, end, asc);
+      return { counts: counts.map(([count = 0]) => count), ranges };
+    });
+    if (!outcome.ok) return this.standby.getRanges(types, start, end, asc);
+    const { counts, ranges } = outcome.value;
+    const here = await this.standby.getRanges(types, 0, -1, asc);
+    return types.map((_, index) => {
+      const there: string[] = ranges[index] ?? [];
+      const all: string[] = here[index] ?? [];
+      const before = counts[index] ?? 0;
+      const last = end < 0 ? Number.POSITIVE_INFINITY : end;
+      const from = Math.max(0, start - before);
+      return [...there, ...all.slice(from, Math.max(from, last - before + 1))] as unknown as [string];
+    });
+  }
+
+  async getMetrics(
+    type: 'completed' | 'failed',
+    start?: number,
+    end?: number,
+  ): Promise<[string[], string[], number]> {
+    const outcome = await this.tryPrimary(primary => primary.getMetrics(type, start, end));
+    return outcome.ok ? outcome.value : this.standby.getMetrics(type, start, end);
+  }
+
+  /** The workers the primary knows; while it is away, those of this machine. */
+  async getClientList(): Promise<string[]> {
+    const outcome = await this.tryPrimary(primary => primary.getClientList());
+    return outcome.ok ? outcome.value : this.standby.getClientList();
+  }
+
+  async getQueueMetaField(field: string): Promise<string | null> {
+    return this.#meta(backend => backend.getQueueMetaField(field));
+  }
+
+  async getQueueMetaFields(fields: string[]): Promise<(string | null)[]> {
+    return this.#meta(backend => backend.getQueueMetaFields(fields));
+  }
+
+  async getQueueMeta(): Promise<Record<string, string>> {
+    return this.#meta(backend => backend.getQueueMeta());
+  }
+
+  async hasQueueMetaField(field: string): Promise<boolean> {
+    return this.#meta(backend => backend.hasQueueMetaField(field));
+  }
+
+  /** Settings are the same in both homes; the primary's count. */
+  async #meta<T>(look: (backend: IQueueBackend) => Promise<T>): Promise<T> {
+    const outcome = await this.tryPrimary(look);
+    return outcome.ok ? outcome.value : look(this.standby);
+  }
+
+  async getJobScheduler(id: string): Promise<[unknown, string | null]> {
+    return this.#onScheduler(id, backend => backend.getJobScheduler(id));
+  }
+
+  async isJobScheduler(id: string): Promise<boolean> {
+    return this.#onScheduler(id, backend => backend.isJobScheduler(id));
+  }
+
+  async getJobSchedulerData(key: string): Promise<Record<string, string>> {
+    return this.#onScheduler(key, backend => backend.getJobSchedulerData(key));
+  }
+
+  async #onScheduler<T>(id: string, call: (backend: IQueueBackend) => Promise<T>): Promise<T> {
+    if (this.standbyHolds && (await this.standby.isJobScheduler(id))) return call(this.standby);
+    const outcome = await this.tryPrimary(call);
+    return outcome.ok ? outcome.value : call(this.standby);
+  }
+
+  async getJobSchedulersRange(start: number, end: number, asc: boolean): Promise<string[]> {
+    if (!this.standbyHolds) {
+      const outcome = await this.tryPrimary(primary => primary.getJobSchedulersRange(start, end, asc));
+      return outcome.ok ? outcome.value : this.standby.getJobSchedulersRange(start, end, asc);
+    }
+    // Pairs of id and next run. There are few: both lists are read whole and cut to the range asked for.
+    const pairs = (await this.onBoth(backend => backend.getJobSchedulersRange(0, -1, asc))).flatMap(inPairs);
+    pairs.sort((a, b) => (asc ? a.next - b.next : b.next - a.next));
+    const last = end < 0 ? pairs.length + end : end;
+    return pairs.slice(start, last + 1).flatMap(({ id, next }) => [id, String(next)]);
+  }
+
+  async getJobSchedulersCount(): Promise<number> {
+    const [total = 0] = addUp((await this.onBoth(backend => backend.getJobSchedulersCount())).map(n => [n]));
+    return total;
+  }
+}
+
+function inPairs(flat: readonly string[]): { id: string; next: number }[] {
+  const pairs: { id: string; next: number }[] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) pairs.push({ id: flat[at]!, next: Number(flat[at + 1]) });
+  return pairs;
+}
+
+/** Adds lists of numbers place by place. */
+function addUp(lists: readonly (readonly number[])[]): number[] {
+  const [first = [], ...others] = lists;
+  return first.map((value, index) => others.reduce((total, list) => total + (list[index] ?? 0), value));
+}

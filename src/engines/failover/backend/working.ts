@@ -1,0 +1,292 @@
+import type {
+  IQueueBackend,
+  JobsOptions,
+  KeepJobs,
+  MinimalJob,
+  MoveToDelayedOpts,
+  MoveToWaitingChildrenOpts,
+  RetryJobOpts,
+  RetryOptions,
+} from 'bullmq';
+import type { Outcome } from './core.ts';
+import { ProducingBackend } from './producing.ts';
+
+/** A claim's answer: the job or null, its id, when the rate limit ends, when the next delayed job is due. */
+type Answer = unknown[];
+/** What the contract's reports answer: a claim, or nothing. */
+type MaybeAnswer = Awaited<ReturnType<IQueueBackend['moveToDelayed']>>;
+type Finished = { result: MaybeAnswer; finishedOn: number };
+type Keep = boolean | number | KeepJobs | undefined;
+
+/** What BullMQ's Redis backend reads of a job when it finishes it. */
+type FinishOpts = Pick<
+  JobsOptions,
+  | 'attempts'
+  | 'failParentOnFailure'
+  | 'continueParentOnFailure'
+  | 'ignoreDependencyOnFailure'
+  | 'removeDependencyOnFailure'
+>;
+
+/** The operations of workers: claim, finish, retry, delay, locks, stalled jobs. */
+export abstract class WorkingBackend extends ProducingBackend {
+  /**
+   * Claims the next job: one of the standby's while it has any (they are what waited longest), else the primary's.
+   */
+  async moveToActive(token: string, name?: string): Promise<Answer> {
+    const { controller } = this;
+    if (!this.usesPrimary) return this.#claimOnStandby(token, name);
+    if (controller.standbyHasWork(this.qualifiedName)) {
+      const answer = await this.#claimOnStandby(token, name);
+      if (answer[0]) return answer;
+    }
+    const outcome = await this.tryPrimary(
+      primary => primary.moveToActive(token, name),
+      late => this.#giveBack(late, token),
+    );
+    if (outcome.ok) return this.#claimed(outcome.value, 'primary');
+    if (outcome.applied === 'unknown') controller.abandonClaim(this.qualifiedName, token);
+    return this.#claimOnStandby(token, name);
+  }
+
+  async #claimOnStandby(token: string, name: string | undefined): Promise<Answer> {
+    return this.#claimed(await this.standby.moveToActive(token, name), 'standby');
+  }
+
+  #claimed<A extends MaybeAnswer>(answer: A, place: 'primary' | 'standby'): A {
+    const id = Array.isArray(answer) && answer[0] ? answer[1] : undefined;
+    if (typeof id === 'string') this.claims.set(id, place);
+    return answer;
+  }
+
+  /** A job claimed by a call nobody waits for any more goes back to where it was. */
+  #giveBack(answer: MaybeAnswer, token: string): void {
+    const id = Array.isArray(answer) && answer[0] ? answer[1] : undefined;
+    if (typeof id !== 'string') return;
+    this.controller.own(
+      this.tryPrimary(primary => primary.moveJobFromActiveToWait(id, token)).then(() => undefined),
+    );
+  }
+
+  moveToCompleted<T, R, N extends string>(
+    job: MinimalJob<T, R, N>,
+    returnValue: R,
+    removeOnComplete: boolean | number | KeepJobs,
+    token: string,
+    fetchNext: boolean,
+  ): Promise<Finished> {
+    const keep = removeOnComplete ?? this.options.removeOnComplete;
+    const args = [returnValue ?? null, keep, token, finishOpts(job.opts)];
+    return this.#finish(job, token, fetchNext, 'completed', args, (backend, next) =>
+      backend.moveToCompleted(job, returnValue, removeOnComplete, token, next),
+    );
+  }
+
+  moveToFailed<T, R, N extends string>(
+    job: MinimalJob<T, R, N>,
+    failedReason: string,
+    removeOnFail: boolean | number | KeepJobs,
+    token: string,
+    fetchNext: boolean,
+    fieldsToUpdate?: Record<string, unknown>,
+  ): Promise<Finished> {
+    const keep = removeOnFail ?? this.options.removeOnFail;
+    const args = [failedReason, keep as Keep, token, finishOpts(job.opts), fieldsToUpdate ?? null];
+    return this.#finish(job, token, fetchNext, 'failed', args, (backend, next) =>
+      backend.moveToFailed(job, failedReason, removeOnFail, token, next, fieldsToUpdate),
+    );
+  }
+
+  /** Reports a job where it lives; when that is the primary and it is away, keeps the report until it is back. */
+  async #finish<T, R, N extends string>(
+    job: MinimalJob<T, R, N>,
+    token: string,
+    fetchNext: boolean,
+    op: 'completed' | 'failed',
+    args: readonly unknown[],
+    report: (backend: IQueueBackend, fetchNext: boolean) => Promise<Finished>,
+  ): Promise<Finished> {
+    const { controller } = this;
+    const id = String(job.id);
+    if ((await this.placeOf(id)) === 'standby') {
+      const finished = await report(this.standby, fetchNext && !this.usesPrimary);
+      this.claims.delete(id);
+      controller.finishedOnStandby(this.qualifiedName, id, op, args[0]);
+      if (!fetchNext) return finished;
+      const result = this.usesPrimary
+        ? await this.#next(token, finished.result)
+        : this.#claimed(finished.result, 'standby');
+      return { ...finished, result };
+    }
+    const takeNext = fetchNext && !controller.standbyHasWork(this.qualifiedName);
+    const outcome = await this.#reported(id, () =>
+      this.tryPrimary(
+        primary => report(primary, takeNext),
+        late => this.#giveBack(late.result, token),
+      ),
+    );
+    this.claims.delete(id);
+    if (outcome.ok) {
+      controller.journal?.finished(this.qualifiedName, id);
+      const { result, finishedOn } = outcome.value;
+      if (!fetchNext || takeNext) return { result: this.#claimed(result, 'primary'), finishedOn };
+      return { result: await this.#next(token, result), finishedOn };
+    }
+    const finishedOn = Date.now();
+    if (outcome.applied === 'unknown' && takeNext) controller.abandonClaim(this.qualifiedName, token);
+    await controller.keepReport({ queue: this.qualifiedName, job: id, op, args });
+    return { result: fetchNext ? await this.#claimOnStandby(token, this.options.name) : [], finishedOn };
+  }
+
+  /** The next job, asked for apart from the report. */
+  async #next(token: string, otherwise: MaybeAnswer): Promise<MaybeAnswer> {
+    const answer = await this.moveToActive(token, this.options.name);
+    return answer.length > 0 ? answer : otherwise;
+  }
+
+  /**
+   * Jobs that ran across a fault may have lost their lock, or be gone from a primary that came back empty. They ran: such
+   * a refusal is kept as a report instead of failing them.
+   */
+  async #reported<T>(id: string, report: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    try {
+      return await report();
+    } catch (error) {
+      const lost = await this.controller.explainRefusal(this.qualifiedName, id, error);
+      if (!lost) {
+        this.claims.delete(id);
+        throw error;
+      }
+      return { ok: false, applied: 'no', failure: 'other' };
+    }
+  }
+
+  async moveToDelayed(
+    jobId: string,
+    timestamp: number,
+    delay: number,
+    token = '0',
+    opts: MoveToDelayedOpts = {},
+  ): Promise<MaybeAnswer> {
+    const { skipAttempt, fieldsToUpdate } = opts;
+    const args = [timestamp, delay, token, { skipAttempt, fieldsToUpdate }];
+    const moved = await this.#putBack(jobId, 'delayed', args, (backend, plain) =>
+      backend.moveToDelayed(jobId, timestamp, delay, token, plain ? { ...opts, fetchNext: false } : opts),
+    );
+    if (moved.inFull || opts.fetchNext !== true) return this.#claimed(moved.value, moved.place);
+    return this.moveToActive(token, this.options.name);
+  }
+
+  async retryJob(jobId: string, lifo: boolean, token = '0', opts: RetryJobOpts = {}): Promise<void> {
+    await this.#putBack(jobId, 'retry', [lifo, token, opts], backend =>
+      backend.retryJob(jobId, lifo, token, opts),
+    );
+  }
+
+  async moveJobFromActiveToWait(jobId: string, token = '0'): Promise<number> {
+    const moved = await this.#putBack(jobId, 'wait', [token], backend =>
+      backend.moveJobFromActiveToWait(jobId, token),
+    );
+    return moved.value ?? 0;
+  }
+
+  async moveToWaitingChildren(
+    jobId: string,
+    token: string,
+    opts: MoveToWaitingChildrenOpts = {},
+  ): Promise<boolean> {
+    const moved = await this.#putBack(jobId, 'waitingChildren', [token, opts], backend =>
+      backend.moveToWaitingChildren(jobId, token, opts),
+    );
+    return moved.value ?? true;
+  }
+
+  /** Ends a claim without finishing the job. */
+  async #putBack<T>(
+    jobId: string,
+    op: string,
+    args: readonly unknown[],
+    call: (backend: IQueueBackend, plain: boolean) => Promise<T>,
+  ): Promise<{ value: T | undefined; place: 'primary' | 'standby'; inFull: boolean }> {
+    if ((await this.placeOf(jobId)) === 'standby') {
+      // When the primary is in use, the next job is asked for there, apart.
+      const plain = this.usesPrimary;
+      const value = await call(this.standby, plain);
+      if (value !== false) this.claims.delete(jobId);
+      return { value, place: 'standby', inFull: !plain };
+    }
+    const plain = this.controller.standbyHasWork(this.qualifiedName);
+    const outcome = await this.#reported(jobId, () => this.tryPrimary(primary => call(primary, plain)));
+    if (outcome.ok) {
+      if (outcome.value !== false) this.claims.delete(jobId);
+      return { value: outcome.value, place: 'primary', inFull: !plain };
+    }
+    this.claims.delete(jobId);
+    await this.controller.keepReport({ queue: this.qualifiedName, job: jobId, op, args });
+    return { value: undefined, place: 'primary', inFull: false };
+  }
+
+  async extendLock(jobId: string, token: string, duration: number): Promise<number> {
+    if ((await this.placeOf(jobId)) === 'standby') return this.standby.extendLock(jobId, token, duration);
+    const outcome = await this.tryPrimary(primary => primary.extendLock(jobId, token, duration));
+    // Nobody else can take it from a primary that is away; when it is back, the lock is renewed or the report tells.
+    return outcome.ok ? outcome.value : 1;
+  }
+
+  async extendLocks(jobIds: string[], tokens: string[], duration: number): Promise<string[]> {
+    const here: [string[], string[]] = [[], []];
+    const there: [string[], string[]] = [[], []];
+    jobIds.forEach((id, index) => {
+      const [ids, theirs] = this.claims.get(id) === 'standby' ? here : there;
+      ids.push(id);
+      theirs.push(tokens[index] ?? '');
+    });
+    const lost: string[] = [];
+    if (here[0].length > 0) lost.push(...(await this.standby.extendLocks(...here, duration)));
+    if (there[0].length > 0) {
+      const outcome = await this.tryPrimary(primary => primary.extendLocks(...there, duration));
+      // A lock that ran out while the primary was away: the job runs on, its report is kept if it is refused.
+      if (outcome.ok) lost.push(...(this.controller.wasAwayRecently ? [] : outcome.value));
+    }
+    return lost;
+  }
+
+  /** Each home looks after its own; the primary's must wait until kept reports are delivered. */
+  async moveStalledJobsToWait(): Promise<string[]> {
+    const stalled = this.standbyHolds ? await this.standby.moveStalledJobsToWait() : [];
+    const outcome = await this.tryPrimary(primary => primary.moveStalledJobsToWait());
+    return outcome.ok ? [...stalled, ...outcome.value] : stalled;
+  }
+
+  async retryFinishedJob<T, R, N extends string>(
+    job: MinimalJob<T, R, N>,
+    state: 'failed' | 'completed',
+    opts?: RetryOptions,
+  ): Promise<void> {
+    await this.onJob(String(job.id), backend => backend.retryFinishedJob(job, state, opts));
+  }
+
+  async promote(jobId: string): Promise<void> {
+    await this.onJob(jobId, backend => backend.promote(jobId));
+  }
+
+  async changeDelay(jobId: string, delay: number): Promise<void> {
+    await this.onJob(jobId, backend => backend.changeDelay(jobId, delay));
+  }
+
+  async changePriority(jobId: string, priority?: number, lifo?: boolean): Promise<void> {
+    await this.onJob(jobId, backend => backend.changePriority(jobId, priority, lifo));
+  }
+}
+
+function finishOpts(opts: JobsOptions): FinishOpts {
+  const { attempts, failParentOnFailure, continueParentOnFailure } = opts;
+  const { ignoreDependencyOnFailure, removeDependencyOnFailure } = opts;
+  return {
+    attempts,
+    failParentOnFailure,
+    continueParentOnFailure,
+    ignoreDependencyOnFailure,
+    removeDependencyOnFailure,
+  } as FinishOpts;
+}

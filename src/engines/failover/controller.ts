@@ -1,0 +1,397 @@
+import { EventEmitter } from 'node:events';
+import type { JobState, KeepJobs } from 'bullmq';
+import { classifyFailure, type FailureClass } from '../../redis/index.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { SqliteQueueBackend } from '../sqlite/index.ts';
+import { Census, countStandby } from './census.ts';
+import { Deadlines } from './deadline.ts';
+import { type AddEntry, splitQueue } from './entries.ts';
+import { JobIds } from './ids.ts';
+import { Journal } from './journal.ts';
+import { refuseOrRunInline } from './ladder.ts';
+import type { DeferredOperation, Json, Ledger } from './ledger/index.ts';
+import { LossWatch } from './loss.ts';
+import { type Input, StateMachine, type Step, type Transition } from './machine.ts';
+import type { ResolvedFailoverOptions } from './options.ts';
+import type { Maintenance, Primary } from './primary/primary.ts';
+import { Returning } from './returning.ts';
+import { Statistics } from './statistics.ts';
+import type { FailoverEvents, FailoverStatus } from './status.ts';
+import { SwitchWatch } from './switch-watch.ts';
+
+/** An operation to be kept; its arguments are what JSON can hold. */
+export type DeferredEntry = Omit<DeferredOperation, 'args'> & { args: readonly unknown[] };
+
+/** A backend that shares the controller. */
+export interface Attached {
+  queue: string;
+  isWorker: boolean;
+  removeOnComplete: KeepJobs | undefined;
+  /** The primary is given up: throw away what hangs on it. */
+  primaryLost(): void;
+}
+
+/** What the controller is made of; tests inject theirs. */
+export interface ControllerParts {
+  options: ResolvedFailoverOptions;
+  primary: Primary;
+  ledger: Ledger;
+  /** The controller's own view of the standby, on no queue in particular. */
+  standby: SqliteQueueBackend;
+  clock: Clock;
+  random: () => number;
+  /** Names this process among all. */
+  processId: string;
+}
+
+/** Codes of BullMQ's refusals that a fault explains: no such job, no lock, not active, another's lock. */
+const EXPLAINED_BY_FAULT: readonly number[] = [-1, -2, -3, -6];
+/** So long after the primary was away, a refused report is put down to that, in ms. */
+const AFTERMATH_MS = 120_000;
+
+/**
+ * One for all backends of a process on the same primary: decides who is in charge, keeps what must reach the primary later,
+ * and brings it back. Emits the events of FailoverEvents.
+ */
+export class Controller extends EventEmitter<FailoverEvents> {
+  readonly options: ResolvedFailoverOptions;
+  readonly deadlines: Deadlines;
+  readonly ledger: Ledger;
+  readonly journal: Journal | undefined;
+  readonly statistics = new Statistics();
+  readonly target: string;
+  /** Settles when it is known for the first time whether the primary answers. */
+  readonly started: Promise<void>;
+  readonly maintenance: Maintenance;
+  readonly standby: SqliteQueueBackend;
+  readonly census: Census;
+  readonly #clock: Clock;
+  readonly #ids: JobIds;
+  readonly #machine: StateMachine;
+  readonly #loss: LossWatch;
+  readonly #returning: Returning;
+  readonly #switch: SwitchWatch;
+  readonly #attached = new Set<Attached>();
+  readonly #background = new Set<Promise<unknown>>();
+  readonly #pauses = new Set<() => void>();
+  readonly #abandoned = new Map<string, Set<string>>();
+  #delivered = true;
+  #mayHaveUnknown = true;
+  #awayUntil = Number.NEGATIVE_INFINITY;
+  #change = signal();
+  #markStarted: () => void = () => undefined;
+  #probeTimer: NodeJS.Timeout | undefined;
+  #probing = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: ControllerParts) {
+    super();
+    const { options, primary, ledger, standby, clock, random, processId } = parts;
+    this.options = options;
+    this.ledger = ledger;
+    this.standby = standby;
+    this.target = primary.target;
+    this.#clock = clock;
+    this.deadlines = new Deadlines();
+    this.maintenance = primary.openMaintenance(options.deadlineMs);
+    this.#ids = new JobIds(processId, () => clock.now());
+    this.#machine = new StateMachine({}, random, clock.monotonic());
+    this.census = new Census(() => countStandby(ledger));
+    this.journal = options.journal === 'off' ? undefined : new Journal(this, options.journal, clock);
+    this.#loss = new LossWatch(this, clock, processId);
+    this.#returning = new Returning(this, clock, processId);
+    this.#switch = new SwitchWatch(ledger, 'redis', (to, reason) =>
+      this.#handle({ kind: 'switched', to, reason }),
+    );
+    this.started = new Promise(resolve => {
+      this.#markStarted = resolve;
+    });
+    this.#later(0);
+  }
+
+  /** Grows with each time the primary is given up; what began in an earlier one says nothing of now. */
+  get epoch(): number {
+    return this.#machine.epoch;
+  }
+
+  get state() {
+    return this.#machine.state;
+  }
+
+  /** Whether operations go to the primary now. */
+  get usesPrimary(): boolean {
+    const { state } = this.#machine;
+    return state === 'primary' || (state === 'returning' && this.#delivered);
+  }
+
+  /** A guess for callers that are told to come again, in ms. */
+  get retryAfterMs(): number {
+    return 2_000;
+  }
+
+  /** Whether the primary was away so lately that a lost lock is no wonder. */
+  get wasAwayRecently(): boolean {
+    return !this.usesPrimary || this.#clock.monotonic() - this.#awayUntil < AFTERMATH_MS;
+  }
+
+  status(): FailoverStatus {
+    const { state, since, reason } = this.#machine;
+    return {
+      state,
+      reason,
+      forMs: this.#clock.monotonic() - since,
+      target: this.target,
+      rung: this.usesPrimary ? 'primary' : this.statistics.standbyFails ? 'refusing' : 'standby',
+      journal: this.options.journal,
+      pending: this.census.work,
+      ...this.statistics.snapshot(),
+    };
+  }
+
+  attach(backend: Attached): () => void {
+    this.#attached.add(backend);
+    return () => this.#attached.delete(backend);
+  }
+
+  /** Qualified names of the queues this process works with, or that the standby holds something of. */
+  get queues(): string[] {
+    return [...new Set([...[...this.#attached].map(({ queue }) => queue), ...this.census.queues])].filter(
+      queue => splitQueue(queue).name !== '',
+    );
+  }
+
+  newJobId(_queue: string): string {
+    return this.#ids.next();
+  }
+
+  standbyHolds(queue: string): boolean {
+    return this.census.holds(queue);
+  }
+
+  standbyHasWork(queue: string): boolean {
+    return this.census.hasWork(queue);
+  }
+
+  stateOnStandby(queue: string, id: string): Promise<JobState | 'unknown'> {
+    const { prefix, name } = splitQueue(queue);
+    return this.standby.forQueue(name, prefix).getState(id);
+  }
+
+  /** Something was put on the standby: it goes back when that is possible. */
+  noteSpill(queue: string, jobs: number): void {
+    this.census.add(queue, jobs);
+    this.statistics.spilled += jobs;
+    if (this.usesPrimary) this.#returning.soon();
+  }
+
+  /** A call of an operation showed that the primary is in trouble. */
+  callFailed(failure: FailureClass, message: string, epoch = this.epoch): void {
+    if (this.#closing !== undefined) return;
+    this.#handle({ kind: 'call-failed', epoch, failure, message });
+  }
+
+  /** The same, of an error as it was thrown. */
+  connectionFailed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.callFailed(classifyFailure(error), message);
+  }
+
+  /** The next time the primary comes or goes. */
+  nextChange(): Promise<undefined> {
+    return this.#change.promise;
+  }
+
+  /** Keeps an operation for the primary until it is back. Durable when it resolves. */
+  async defer(entry: DeferredEntry): Promise<void> {
+    await this.ledger.defer({ ...entry, args: entry.args as Json[] });
+    if (this.usesPrimary) this.#returning.soon();
+  }
+
+  /** Keeps what a worker has to report of a job that lives on the primary. */
+  async keepReport(entry: DeferredEntry): Promise<void> {
+    await this.defer(entry);
+    this.statistics.reportsKept += 1;
+  }
+
+  /** Call it before the copies are added, in the same turn: then none is ever without its mark. */
+  async markUnknown(entries: readonly AddEntry[], failure: string): Promise<void> {
+    this.#mayHaveUnknown = true;
+    await Promise.all(entries.map(({ queue, id }) => this.ledger.markUnknown(queue, id)));
+    this.statistics.unknown += entries.length;
+    const [first] = entries;
+    if (first !== undefined) this.emit('unknown', { queue: first.queue, jobs: entries.length, failure });
+  }
+
+  /** A copy of an unknown add was finished on the standby: its twin must not run. */
+  finishedOnStandby(queue: string, id: string, op: 'completed' | 'failed', value: unknown): void {
+    if (!this.#mayHaveUnknown) return;
+    this.own(this.ledger.unknownDone(queue, id, { outcome: op, value: value as Json }));
+  }
+
+  /** A claim whose answer never came: the job may be ours without our knowing. Looked after on return. */
+  abandonClaim(queue: string, token: string): void {
+    const tokens = this.#abandoned.get(queue) ?? new Set();
+    this.#abandoned.set(queue, tokens.add(token));
+    if (this.usesPrimary) this.#returning.soon();
+  }
+
+  /** Tokens of such claims, by queue. */
+  get abandonedClaims(): ReadonlyMap<string, Set<string>> {
+    return this.#abandoned;
+  }
+
+  /** Whether a refused report is the doing of a fault, so that the report is kept instead of the job failed. */
+  async explainRefusal(queue: string, id: string, error: unknown): Promise<boolean> {
+    const code = (error as { code?: unknown }).code;
+    if (typeof code !== 'number' || !EXPLAINED_BY_FAULT.includes(code)) return false;
+    if (this.wasAwayRecently || this.#loss.happenedRecently) return true;
+    return code === -1 && this.journal !== undefined && (await this.ledger.journalHas(queue, id));
+  }
+
+  /** The rungs below the standby. @throws SPILLWAY_UNAVAILABLE, or the standby's error if it is about the job. */
+  belowStandby(entries: readonly AddEntry[], error: unknown): Promise<string[]> {
+    return refuseOrRunInline(this, entries, error);
+  }
+
+  /** Ends in the background; its failure is told, not thrown. */
+  own(work: Promise<unknown>): void {
+    const owned = work
+      .catch(error => this.emit('trouble', error instanceof Error ? error : new Error(String(error))))
+      .finally(() => this.#background.delete(owned));
+    this.#background.add(owned);
+  }
+
+  /** Connections of ours that end when they end. */
+  closeLater(closing: Promise<unknown>): void {
+    closing.catch(() => undefined);
+  }
+
+  /** Waits; ends at once when the controller is closed. */
+  pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#pauses.add(end);
+      if (this.#closing !== undefined) end();
+    });
+  }
+
+  // --- deciding -----------------------------------------------------------------------------------------------------
+
+  /** What was brought back so far allows workers to fetch from the primary again. */
+  markDelivered(): void {
+    if (this.#delivered) return;
+    this.#delivered = true;
+    if (this.#machine.state === 'returning') this.#announceChange();
+  }
+
+  /** Nothing of the primary's is left here. */
+  markSettled(epoch: number): void {
+    if (this.#machine.state === 'returning') this.#handle({ kind: 'settled', epoch });
+  }
+
+  #handle(input: Input): void {
+    const step = this.#machine.handle(input, this.#clock.monotonic());
+    if (step.transition !== undefined) this.#changed(step.transition);
+    this.#plan(step);
+  }
+
+  #changed(transition: Transition): void {
+    if (transition.to === 'standby') {
+      this.#awayUntil = Number.POSITIVE_INFINITY;
+      this.#delivered = false;
+      for (const backend of this.#attached) backend.primaryLost();
+      this.deadlines.expireAll();
+    } else if (transition.to === 'returning') {
+      this.#returning.start();
+    } else {
+      this.#awayUntil = this.#clock.monotonic();
+    }
+    this.statistics.switches += transition.to === 'standby' ? 1 : 0;
+    this.#announceChange();
+    this.emit('state', transition);
+  }
+
+  #announceChange(): void {
+    const change = this.#change;
+    this.#change = signal();
+    change.resolve();
+  }
+
+  // --- probing ------------------------------------------------------------------------------------------------------
+
+  #plan({ probeInMs }: Step): void {
+    if (probeInMs === undefined) {
+      clearTimeout(this.#probeTimer);
+      this.#probeTimer = undefined;
+      if (this.#machine.switchedOff) this.#markStarted();
+    } else if (!this.#probing) this.#later(probeInMs);
+  }
+
+  #later(ms: number): void {
+    if (this.#closing !== undefined) return;
+    clearTimeout(this.#probeTimer);
+    this.#probeTimer = setTimeout(() => this.own(this.#probe()), ms);
+  }
+
+  async #probe(): Promise<void> {
+    if (this.#probing) return;
+    this.#probing = true;
+    this.#handle({ kind: 'probe-started' });
+    const { epoch } = this;
+    const health = await this.maintenance.check();
+    this.#probing = false;
+    if (this.#closing !== undefined) return;
+    if (health.ok) {
+      // What was lost is known before anything goes there again.
+      await this.#loss.look(health.facts);
+      this.#handle({ kind: 'probe-ok', epoch });
+      this.journal?.tick(health.facts);
+    } else {
+      this.statistics.lastTrouble = health;
+      if (health.failure === 'oom') this.#returning.makeRoom();
+      this.#handle({ kind: 'probe-failed', epoch, failure: health.failure, message: health.message });
+    }
+    this.#markStarted();
+    if (this.census.queues.length > 0) await this.census.refresh();
+    if (this.usesPrimary) this.#returning.lookForWork();
+  }
+
+  // --- the end ------------------------------------------------------------------------------------------------------
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#probeTimer);
+    this.#switch.close();
+    this.#announceChange();
+    for (const end of this.#pauses) end();
+    await this.#returning.stop();
+    await this.journal?.close();
+    await this.maintenance.close();
+    await Promise.all(this.#background);
+    this.deadlines.close();
+    await this.standby.close();
+    await this.ledger.close();
+  }
+}
+
+interface Signal {
+  promise: Promise<undefined>;
+  resolve(): void;
+}
+
+function signal(): Signal {
+  let resolve = (_: undefined) => {};
+  const promise = new Promise<undefined>(settle => {
+    resolve = settle;
+  });
+  return { promise, resolve: () => resolve(undefined) };
+}

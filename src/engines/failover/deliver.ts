@@ -1,0 +1,171 @@
+import type { IQueueBackend, JobsOptions, KeepJobs, MinimalJob } from 'bullmq';
+import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
+import type { Controller } from './controller.ts';
+import { type AddEntry, splitQueue } from './entries.ts';
+import type { StoredOperation } from './ledger/index.ts';
+
+const PAGE = 200;
+/** With this token BullMQ's scripts don't look at the lock. */
+const ANY_LOCK = '0';
+/** BullMQ's refusals: the job is gone, has no lock, is not active, is locked by another. */
+const GONE = -1;
+const NO_LOCK = -2;
+const NOT_ACTIVE = -3;
+const OTHER_LOCK = -6;
+
+type Args = readonly unknown[];
+
+/** Applies to the primary, in order, what was kept for it. Answers false when it had to stop. */
+export async function deliver(
+  controller: Controller,
+  mayGoOn: () => boolean,
+  renew: () => Promise<boolean>,
+): Promise<boolean> {
+  for (;;) {
+    const page = await controller.ledger.deferredPage(0, PAGE);
+    if (page.length === 0) return true;
+    for (const entry of page) {
+      if (!mayGoOn()) return false;
+      try {
+        await apply(controller, entry);
+      } catch (error) {
+        // What the primary said no to would be refused again, for ever; what it did not say at all is tried again.
+        if (isAvailabilityFailure(classifyFailure(error))) throw error;
+        controller.emit('undeliverable', {
+          queue: entry.queue,
+          job: entry.job,
+          op: entry.op,
+          why: error instanceof Error ? error.message : String(error),
+        });
+      }
+      await controller.ledger.settleDeferred([entry.seq]);
+    }
+    if (!(await renew())) return false;
+  }
+}
+
+function codeOf(error: unknown): number | undefined {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'number' ? code : undefined;
+}
+
+async function apply(controller: Controller, entry: StoredOperation): Promise<void> {
+  const backend = controller.maintenance.queue(entry.queue);
+  const id = entry.job ?? '';
+  const args = entry.args as Args;
+  switch (entry.op) {
+    case 'completed':
+    case 'failed':
+    case 'delayed':
+    case 'retry':
+    case 'wait':
+      return report(controller, entry, backend);
+    case 'waitingChildren':
+      await backend.moveToWaitingChildren(id, ANY_LOCK, (args[1] ?? {}) as never);
+      return;
+    case 'progress':
+      return backend.updateProgress(id, args[0] as never);
+    case 'data':
+      return backend.updateData({ id } as MinimalJob, args[0]);
+    case 'log':
+      await backend.addLog(id, String(args[0]), (args[1] as number | null) ?? undefined);
+      return;
+    case 'clearLogs':
+      return backend.clearLogs(id, (args[0] as number | null) ?? undefined);
+    case 'pause':
+      return backend.pause(args[0] as boolean);
+    case 'setMeta':
+      await backend.setQueueMeta(args[0] as Record<string, string | number>);
+      return;
+    case 'removeMeta':
+      await backend.removeQueueMetaFields(args[0] as string[]);
+      return;
+    case 'nextRun':
+      await backend.updateJobSchedulerNextMillis(
+        args[0] as string,
+        args[1] as number,
+        args[2] as string,
+        args[3] as JobsOptions,
+        (args[4] as string | null) ?? undefined,
+      );
+      return;
+    case 'add':
+      return addLater(backend, args[0] as AddEntry[]);
+    default:
+      throw new Error(`Unknown kept operation ${entry.op}`);
+  }
+}
+
+/** What a worker had to report of a job: it ran, whatever became of its lock meanwhile. */
+async function report(controller: Controller, entry: StoredOperation, backend: IQueueBackend): Promise<void> {
+  const id = entry.job ?? '';
+  const { statistics, maintenance } = controller;
+  try {
+    await reportWith(backend, entry, tokenOf(entry));
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === GONE) {
+      // Reported already with removal on completion, or lost with its queue; either way it is not to run again.
+    } else if (code === NO_LOCK) {
+      await reportWith(backend, entry, ANY_LOCK);
+    } else if (code === NOT_ACTIVE) {
+      const state = await backend.getState(id);
+      if (state === 'completed' || state === 'failed') {
+        // The call was carried out though its answer got lost, or the job ran again elsewhere: can't be told apart.
+      } else if (await maintenance.reclaim(entry.queue, id)) await reportWith(backend, entry, ANY_LOCK);
+    } else if (code === OTHER_LOCK) {
+      statistics.duplicates += 1;
+      controller.emit('duplicate', { queue: entry.queue, job: id, how: 'it runs again on another worker' });
+    } else throw error;
+  }
+  statistics.reportsDelivered += 1;
+  if (entry.op === 'completed' || entry.op === 'failed') controller.journal?.finished(entry.queue, id);
+}
+
+function tokenOf({ op, args }: StoredOperation): string {
+  const at = { completed: 2, failed: 2, delayed: 2, retry: 1, wait: 0 }[op] ?? 0;
+  return String((args as Args)[at]);
+}
+
+async function reportWith(backend: IQueueBackend, entry: StoredOperation, token: string): Promise<void> {
+  const id = entry.job ?? '';
+  const args = entry.args as Args;
+  const job = { id, opts: args[3] ?? {} } as MinimalJob;
+  switch (entry.op) {
+    case 'completed':
+      await backend.moveToCompleted(job, args[0], keepOf(args), token, false);
+      return;
+    case 'failed': {
+      const fields = (args[4] as Record<string, unknown> | null) ?? undefined;
+      await backend.moveToFailed(job, String(args[0]), keepOf(args), token, false, fields);
+      return;
+    }
+    case 'delayed':
+      await backend.moveToDelayed(id, Number(args[0]), Number(args[1]), token, (args[3] ?? {}) as never);
+      return;
+    case 'retry':
+      return backend.retryJob(id, args[0] === true, token, (args[2] ?? {}) as never);
+    default:
+      await backend.moveJobFromActiveToWait(id, token);
+  }
+}
+
+/** How long to keep the finished job; JSON has no undefined, and BullMQ takes null for an object. */
+function keepOf(args: Args): KeepJobs {
+  return (args[1] ?? undefined) as KeepJobs;
+}
+
+/** Children whose parent lives on the primary. */
+async function addLater(backend: IQueueBackend, entries: AddEntry[]): Promise<void> {
+  if (entries[0]?.flow !== undefined) {
+    const results = await backend.addFlow(
+      entries.map(({ queue, id, job, parentKeyOpts }) => {
+        const { prefix, name } = splitQueue(queue);
+        return { jobData: job, jobId: id, parentKeyOpts, prefix, queueName: name };
+      }),
+    );
+    for (const [error] of results) if (error !== null) throw error;
+    return;
+  }
+  await backend.addJobs(entries.map(({ job, id, parentKeyOpts }) => ({ job, jobId: id, parentKeyOpts })));
+}

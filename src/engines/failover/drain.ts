@@ -1,0 +1,96 @@
+import type { Clock } from '../../shared/clock.ts';
+import type { TakenUnit } from '../sqlite/index.ts';
+import type { Controller } from './controller.ts';
+
+/** Jobs in one transaction on the primary. */
+const BATCH = 250;
+const PROGRESS_MS = 1_000;
+
+/**
+ * Gives the standby's jobs back, a batch at a time: out of the standby and into the ledger in one transaction here, onto the
+ * primary in one there, out of the ledger. Killed at any step it goes on where it was: a batch in the ledger is added
+ * again unless the primary remembers it. No faster than the options allow, so that the rest of the traffic goes on.
+ */
+export class Drain {
+  readonly #controller: Controller;
+  readonly #clock: Clock;
+  #moved = 0;
+  #startedAt = 0;
+  #toldAt = 0;
+  /** When the next batch may go, by the limit on the rate. */
+  #nextAt = 0;
+
+  constructor(controller: Controller, clock: Clock) {
+    this.#controller = controller;
+    this.#clock = clock;
+  }
+
+  /** The primary has come back: counts from here. */
+  begin(): void {
+    this.#moved = 0;
+    this.#startedAt = this.#clock.monotonic();
+    this.#toldAt = this.#startedAt;
+  }
+
+  /** Whether the standby holds jobs that could be given back, as far as was last counted. */
+  get hasWork(): boolean {
+    return this.#controller.census.work > 0;
+  }
+
+  /** Gives back until nothing is left that can be. Answers false when it had to stop. */
+  async run(mayGoOn: () => boolean, renew: () => Promise<boolean>): Promise<boolean> {
+    const { ledger, maintenance } = this.#controller;
+    for (const { batch, units } of await ledger.movingBatches()) {
+      if (!mayGoOn()) return false;
+      await maintenance.addBatch(batch, units);
+      await this.#settle(batch, jobsIn(units));
+    }
+    for (;;) {
+      if (!mayGoOn() || !(await renew())) return false;
+      await this.#keepToTheRate();
+      const taken =
+        (await ledger.takeBatch(undefined, BATCH)) ?? (await ledger.takeSchedulers(undefined, BATCH));
+      if (taken === undefined) break;
+      const { batch, units } = taken;
+      const { duplicates } = await maintenance.addBatch(batch, units);
+      for (const { queue, job } of duplicates) {
+        this.#controller.emit('duplicate', { queue, job, how: 'the primary has a job of this id' });
+      }
+      await this.#settle(batch, jobsIn(units));
+    }
+    await this.#controller.census.refresh();
+    if (this.#moved > 0) this.#tell();
+    return true;
+  }
+
+  async #settle(batch: string, jobs: number): Promise<void> {
+    await this.#controller.ledger.settleBatch(batch);
+    await this.#controller.maintenance.forgetBatch(batch);
+    this.#moved += jobs;
+    this.#controller.statistics.returned += jobs;
+    this.#nextAt =
+      Math.max(this.#nextAt, this.#clock.monotonic() - 1_000) +
+      (jobs / this.#controller.options.drainPerSecond) * 1_000;
+    if (this.#clock.monotonic() - this.#toldAt < PROGRESS_MS) return;
+    await this.#controller.census.refresh();
+    this.#tell();
+  }
+
+  async #keepToTheRate(): Promise<void> {
+    const early = this.#nextAt - this.#clock.monotonic();
+    if (early > 0) await this.#controller.pause(early);
+  }
+
+  #tell(): void {
+    this.#toldAt = this.#clock.monotonic();
+    const seconds = Math.max(0.001, (this.#toldAt - this.#startedAt) / 1_000);
+    const perSecond = this.#moved / seconds;
+    const pending = this.#controller.census.work;
+    const leftMs = perSecond > 0 ? (pending / perSecond) * 1_000 : null;
+    this.#controller.emit('drain', { moved: this.#moved, pending, perSecond, leftMs });
+  }
+}
+
+function jobsIn(units: readonly TakenUnit[]): number {
+  return units.reduce((sum, { jobs, scheduler }) => sum + (scheduler === undefined ? jobs.length : 1), 0);
+}

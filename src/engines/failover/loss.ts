@@ -1,0 +1,168 @@
+import type { Clock } from '../../shared/clock.ts';
+import type { Controller } from './controller.ts';
+import { type AddEntry, splitQueue } from './entries.ts';
+import type { JournalCopy } from './journal.ts';
+import type { Facts } from './primary/primary.ts';
+
+/** Tells one life of the primary from the next. */
+type Life = { sentinel?: string; runId?: string };
+
+const FACTS = 'primary';
+const PAGE = 500;
+const LEASE_MS = 10_000;
+/** How often the primary's jobs are counted, so that a loss can be told in numbers. In ms. */
+const COUNT_MS = 2_000;
+/** After a restart with its data only writes of its last moments can be missing; older copies were looked at before. In ms. */
+const LAST_MOMENTS_MS = 15_000;
+/** So long after a loss, refused reports are put down to it. In ms. */
+const AFTERMATH_MS = 120_000;
+
+/**
+ * Notices that the primary has lost its data: the key we left there is gone, or the server is another one and its latest
+ * writes are missing. Adds again what the journal has copies of; counts and reports the rest.
+ */
+export class LossWatch {
+  readonly #controller: Controller;
+  readonly #clock: Clock;
+  readonly #processId: string;
+  #known: (Life & { offset?: number }) | undefined;
+  #counted = new Map<string, number>();
+  #countedAt = Number.NEGATIVE_INFINITY;
+  #aliveAt = Number.NEGATIVE_INFINITY;
+  #happenedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(controller: Controller, clock: Clock, processId: string) {
+    this.#controller = controller;
+    this.#clock = clock;
+    this.#processId = processId;
+  }
+
+  get happenedRecently(): boolean {
+    return this.#clock.monotonic() - this.#happenedAt < AFTERMATH_MS;
+  }
+
+  /** Looks at what a good probe found. Returns when what was lost and has a copy is there again. */
+  async look(facts: Facts): Promise<void> {
+    try {
+      await this.#look(facts);
+    } catch (error) {
+      // The next probe finds it again.
+      this.#controller.emit('trouble', error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  async #look({ sentinel, runId, offset }: Facts): Promise<void> {
+    if (sentinel === undefined) return;
+    const { ledger, maintenance } = this.#controller;
+    if (this.#known === undefined || this.#known.sentinel !== sentinel || this.#known.runId !== runId) {
+      // Another process of the machine may have seen it, and mended it.
+      const stored = (await ledger.getFact(FACTS, 'life')) as Life | undefined;
+      if (stored !== undefined) this.#known = { ...this.#known, ...stored };
+    }
+    const known = this.#known;
+    const emptied = known?.sentinel !== undefined && known.sentinel !== sentinel;
+    const restarted = known?.runId !== undefined && runId !== undefined && runId !== known.runId;
+    const behind = known?.offset !== undefined && offset !== undefined && offset < known.offset;
+    if (emptied || restarted || behind) {
+      if (!(await ledger.lease('loss', this.#processId, LEASE_MS))) return;
+      if (emptied) await this.#recover('emptied', 0);
+      else await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS);
+    }
+    const stands = sentinel ?? (await maintenance.leaveSentinel(`${this.#processId}-${this.#clock.now()}`));
+    if (known?.sentinel !== stands || known?.runId !== runId) {
+      await ledger.setFact(FACTS, 'life', life(stands, runId));
+    }
+    if (emptied || restarted || behind) await ledger.releaseLease('loss', this.#processId);
+    this.#known = { ...life(stands, runId), ...(offset === undefined ? {} : { offset }) };
+    this.#aliveAt = this.#clock.now();
+    await this.#count();
+  }
+
+  /** Adds again the journal's jobs that are missing. */
+  async #recover(kind: 'emptied' | 'rolled-back', since: number): Promise<void> {
+    const { ledger, options, statistics } = this.#controller;
+    let recovered = 0;
+    let after = 0;
+    for (;;) {
+      const rows = await ledger.journalPage(after, PAGE);
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      after = last.row;
+      const entries = rows.map(({ json }) => JSON.parse(json) as JournalCopy).filter(({ at }) => at >= since);
+      recovered += await this.#addMissing(entries);
+    }
+    const seen = [...this.#counted.values()].reduce((sum, count) => sum + count, 0);
+    const lost = kind === 'rolled-back' ? 0 : Math.max(0, seen - recovered);
+    if (kind === 'rolled-back' && recovered === 0) return;
+    this.#happenedAt = this.#clock.monotonic();
+    this.#counted.clear();
+    statistics.recovered += recovered;
+    statistics.lost += lost;
+    this.#controller.emit('loss', { kind, recovered, lost, journal: options.journal });
+  }
+
+  async #addMissing(entries: readonly AddEntry[]): Promise<number> {
+    const { maintenance } = this.#controller;
+    const flows = new Map<string, AddEntry[]>();
+    let added = 0;
+    for (const [queue, jobs] of groupBy(entries, ({ queue }) => queue)) {
+      const present = await maintenance.present(
+        queue,
+        jobs.map(({ id }) => id),
+      );
+      const missing = jobs.filter((_, index) => !present[index]);
+      const single = missing.filter(({ flow }) => flow === undefined);
+      for (const entry of missing) {
+        if (entry.flow === undefined) continue;
+        const tree = flows.get(entry.flow);
+        if (tree === undefined) flows.set(entry.flow, [entry]);
+        else tree.push(entry);
+      }
+      if (single.length === 0) continue;
+      await maintenance
+        .queue(queue)
+        .addJobs(single.map(({ job, id, parentKeyOpts }) => ({ job, jobId: id, parentKeyOpts })));
+      added += single.length;
+    }
+    for (const tree of flows.values()) {
+      await maintenance.queue(tree[0]!.queue).addFlow(
+        tree.map(({ queue, id, job, parentKeyOpts }) => {
+          const { prefix, name } = splitQueue(queue);
+          return { jobData: job, jobId: id, parentKeyOpts, prefix, queueName: name };
+        }),
+      );
+      added += tree.length;
+    }
+    return added;
+  }
+
+  /** Without a journal, the last count is all that tells how much a loss took. */
+  async #count(): Promise<void> {
+    const now = this.#clock.monotonic();
+    if (now - this.#countedAt < COUNT_MS || !this.#controller.usesPrimary) return;
+    this.#countedAt = now;
+    for (const queue of this.#controller.queues) {
+      const counts = await this.#controller.maintenance
+        .queue(queue)
+        .getCounts(['wait', 'active', 'delayed', 'prioritized', 'waiting-children']);
+      this.#counted.set(
+        queue,
+        counts.reduce((sum, count) => sum + count, 0),
+      );
+    }
+  }
+}
+
+function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group === undefined) groups.set(key(item), [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+function life(sentinel: string | undefined, runId: string | undefined): Life {
+  return { ...(sentinel === undefined ? {} : { sentinel }), ...(runId === undefined ? {} : { runId }) };
+}

@@ -1,0 +1,15 @@
+import { createPostgresBackend } from 'bullmq';
+import { redisOptionsOf } from '../../../redis/index.ts';
+import type { ResolvedFailoverOptions } from '../options.ts';
+import { OtherPrimaryKind } from './other.ts';
+import type { Primary } from './primary.ts';
+import { RedisPrimary } from './redis.ts';
+
+/** The primary that the options ask for. */
+export function choosePrimary(options: ResolvedFailoverOptions, prefix: string): Primary {
+  const { redis, postgres, primary } = options;
+  if (redis !== undefined) return new RedisPrimary(redisOptionsOf(redis), prefix);
+  if (primary !== undefined)
+    return new OtherPrimaryKind(primary.factory as never, primary.connection, primary.name, prefix);
+  return new OtherPrimaryKind(createPostgresBackend as never, postgres, 'PostgreSQL', prefix);
+}

@@ -1,0 +1,150 @@
+import type { BackendFactory, IQueueBackend } from 'bullmq';
+import { classifyFailure } from '../../../redis/index.ts';
+import { maskText } from '../../../shared/secrets.ts';
+import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
+import type { BackendOptions, Role } from '../backend/core.ts';
+import { splitQueue } from '../entries.ts';
+import type { BatchReport, Health, Maintenance, Primary, Standing } from './primary.ts';
+
+/** PostgreSQL or another of BullMQ's backends: all through the contract alone, so what a job went through elsewhere is not carried over. */
+export class OtherPrimaryKind implements Primary {
+  readonly target: string;
+  readonly identity: string;
+  readonly #factory: BackendFactory<IQueueBackend, unknown>;
+  readonly #connection: unknown;
+  readonly #prefix: string;
+
+  constructor(
+    factory: BackendFactory<IQueueBackend, unknown>,
+    connection: unknown,
+    name: string,
+    prefix: string,
+  ) {
+    this.target = name;
+    this.identity = `other ${name} ${prefix}`;
+    this.#factory = factory;
+    this.#connection = connection;
+    this.#prefix = prefix;
+  }
+
+  connect(queueName: string, options: BackendOptions, role: Role): IQueueBackend {
+    return this.#factory(queueName, { ...options, connection: this.#connection } as never, role);
+  }
+
+  openMaintenance(deadlineMs: number): Maintenance {
+    const connect = () =>
+      this.#factory('spillway', { connection: this.#connection, prefix: this.#prefix } as never, {});
+    return new OtherMaintenance(connect, deadlineMs);
+  }
+}
+
+class OtherMaintenance implements Maintenance {
+  readonly #connect: () => IQueueBackend;
+  readonly #deadlineMs: number;
+  #backend: IQueueBackend | undefined;
+
+  constructor(connect: () => IQueueBackend, deadlineMs: number) {
+    this.#connect = connect;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** A write through the same contract the jobs take. */
+  async check(): Promise<Health> {
+    const backend = this.#open();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('Command timed out')), this.#deadlineMs);
+    });
+    try {
+      await Promise.race([backend.setQueueMeta({ spillwayProbe: Date.now() }), late]);
+      return { ok: true, facts: {} };
+    } catch (error) {
+      this.#disconnect();
+      const message = maskText(error instanceof Error ? error.message : String(error));
+      const failure = classifyFailure(error);
+      return { ok: false, failure: failure === 'other' ? 'connection' : failure, message };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #open(): IQueueBackend {
+    if (this.#backend === undefined) {
+      this.#backend = this.#connect();
+      this.#backend.on('error', () => undefined);
+    }
+    return this.#backend;
+  }
+
+  async leaveSentinel(): Promise<undefined> {
+    return undefined;
+  }
+
+  queue(qualifiedName: string): IQueueBackend {
+    const { prefix, name } = splitQueue(qualifiedName);
+    return this.#open().forQueue(name, prefix);
+  }
+
+  async addBatch(_batch: string, units: readonly TakenUnit[]): Promise<BatchReport> {
+    const duplicates: Standing[] = [];
+    for (const { jobs, scheduler } of units) {
+      const [root] = jobs;
+      if (scheduler !== undefined) {
+        const { queue, id, next, data, templateOpts, repeat, jobOpts } = scheduler;
+        await this.queue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
+      } else if (root !== undefined && jobs.length > 1) {
+        await this.queue(root.queue).addFlow(jobs.map(flowEntry));
+      } else if (root !== undefined) {
+        const id = await this.queue(root.queue).addJob(root.job, root.id);
+        if (id !== root.id) duplicates.push({ queue: root.queue, job: root.id });
+      }
+    }
+    return { added: units.length - duplicates.length, duplicates };
+  }
+
+  async forgetBatch(): Promise<void> {}
+
+  /** Not through the contract: the job runs again, and is counted. */
+  async reclaim(): Promise<boolean> {
+    return false;
+  }
+
+  async claimedWith(): Promise<[]> {
+    return [];
+  }
+
+  async present(qualifiedName: string, ids: readonly string[]): Promise<boolean[]> {
+    const queue = this.queue(qualifiedName);
+    return Promise.all(ids.map(async id => (await queue.getState(id)) !== 'unknown'));
+  }
+
+  async unfinished(qualifiedName: string, ids: readonly string[]): Promise<boolean[]> {
+    const queue = this.queue(qualifiedName);
+    const states = await Promise.all(ids.map(id => queue.getState(id)));
+    return states.map(state => state !== 'unknown' && state !== 'completed' && state !== 'failed');
+  }
+
+  async makeRoom(qualifiedName: string, atMost: number): Promise<number> {
+    return (await this.queue(qualifiedName).cleanJobsByState('completed', 0, atMost)).length;
+  }
+
+  #disconnect(): void {
+    const backend = this.#backend;
+    this.#backend = undefined;
+    backend?.close(true).catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#disconnect();
+  }
+}
+
+function flowEntry({ queue, id, job, state }: TakenJob): Parameters<IQueueBackend['addFlow']>[0][number] {
+  const { prefix, name } = splitQueue(queue);
+  const { parentKey } = job;
+  const parentKeyOpts = {
+    ...(state === 'waiting-children' ? { addToWaitingChildren: true } : {}),
+    ...(parentKey === undefined ? {} : { parentKey, parentDependenciesKey: `${parentKey}:dependencies` }),
+  };
+  return { jobData: job, jobId: id, parentKeyOpts, prefix, queueName: name };
+}

@@ -1,0 +1,70 @@
+import type { IQueueBackend } from 'bullmq';
+import type { FailureClass } from '../../../redis/index.ts';
+import type { TakenUnit } from '../../sqlite/index.ts';
+import type { BackendOptions, Role } from '../backend/core.ts';
+
+/** What a write probe found. */
+export type Health =
+  | { ok: true; facts: Facts }
+  | { ok: false; failure: FailureClass; message: string; remedy?: string };
+
+/** What tells one life of a primary from the next; a field that isn't known is absent. */
+export interface Facts {
+  /** Changes when the server process does. */
+  runId?: string;
+  /** The value of the key we leave there; null when it is gone, and with it everything else. */
+  sentinel?: string | null;
+  /** How far a replica had come that is now the master: less than before means that writes were lost. */
+  offset?: number;
+  usedMemory?: number;
+  maxMemory?: number;
+  /** Time (ms since 1970) up to which writes are known to be on the primary's disk; absent when it writes none. */
+  persistedUntil?: number;
+}
+
+/** A kind of primary: Redis, PostgreSQL or another. Knows how to connect BullMQ's backends to it. */
+export interface Primary {
+  /** For logs and errors; without credentials. */
+  readonly target: string;
+  /** Tells it from others: backends with equal identities share a controller. Holds no secret in the clear. */
+  readonly identity: string;
+  connect(queueName: string, options: BackendOptions, role: Role): IQueueBackend;
+  openMaintenance(deadlineMs: number): Maintenance;
+}
+
+/** The controller's own connection to the primary. Every call may throw what the connection throws. */
+export interface Maintenance {
+  /** A write, answered within the deadline or not healthy. Never rejects. */
+  check(): Promise<Health>;
+  /** Leaves the key whose loss tells that the data is gone; answers the value that stands. */
+  leaveSentinel(value: string): Promise<string | undefined>;
+  /** The backend of a queue, on this connection. */
+  queue(qualifiedName: string): IQueueBackend;
+  /** Adds jobs with all they have been through; all of them or none, and at most once for a batch. */
+  addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport>;
+  /** Forgets that a batch was added: its rows are gone from the ledger. */
+  forgetBatch(batch: string): Promise<void>;
+  /** Takes a waiting job into the active state with no lock, so that a kept report can finish it. */
+  reclaim(qualifiedName: string, jobId: string): Promise<boolean>;
+  /** Active jobs whose lock is one of these tokens. */
+  claimedWith(qualifiedName: string, tokens: ReadonlySet<string>): Promise<{ id: string; token: string }[]>;
+  /** Which of these jobs are there. */
+  present(qualifiedName: string, ids: readonly string[]): Promise<boolean[]>;
+  /** Which of these jobs are there and still to be run; those that are gone or finished are not. */
+  unfinished(qualifiedName: string, ids: readonly string[]): Promise<boolean[]>;
+  /** Removes up to `atMost` of the oldest finished jobs, to free memory; answers how many. */
+  makeRoom(qualifiedName: string, atMost: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface BatchReport {
+  added: number;
+  /** Ids that were there already, or stand for another job by de-duplication. */
+  duplicates: Standing[];
+}
+
+/** A job that stands where another of its id was to go. */
+export interface Standing {
+  queue: string;
+  job: string;
+}

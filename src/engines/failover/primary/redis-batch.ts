@@ -1,0 +1,131 @@
+import type { JobJson, JobsOptions, ParentKeyOpts, RedisQueueBackend } from 'bullmq';
+import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
+
+type Transaction = ReturnType<Awaited<RedisQueueBackend['client']>['multi']>;
+
+/** BullMQ's short names of options in a stored job (its optsEncodeMap). */
+const SHORT: Readonly<Record<string, string>> = {
+  deduplication: 'de',
+  failParentOnFailure: 'fpof',
+  continueParentOnFailure: 'cpof',
+  ignoreDependencyOnFailure: 'idof',
+  removeDependencyOnFailure: 'rdof',
+  keepLogs: 'kl',
+};
+
+/** Where a job's own reply stands among those of the transaction. */
+export interface Queued {
+  queue: string;
+  job: string;
+  at: number;
+}
+
+/** Counts the commands of a transaction while they are queued. */
+export class Batch {
+  readonly #transaction: Transaction;
+  readonly #backendOf: (queue: string) => RedisQueueBackend;
+  readonly #now: number;
+  readonly queued: Queued[] = [];
+  #commands = 0;
+
+  constructor(transaction: Transaction, backendOf: (queue: string) => RedisQueueBackend, now: number) {
+    this.#transaction = transaction;
+    this.#backendOf = backendOf;
+    this.#now = now;
+  }
+
+  /** Queues the commands that make a unit's jobs anew, with all they have been through. */
+  add({ jobs }: TakenUnit): void {
+    const parents = new Map<string, TakenJob>();
+    for (const taken of jobs) {
+      this.#addJob(taken);
+      if (taken.job.parentKey !== undefined && jobs.length > 1) parents.set(taken.job.parentKey, taken);
+    }
+    for (const [parentKey, { queue, job }] of parents) {
+      const { id = '', queueKey = '' } = job.parent ?? {};
+      const args = [parentKey, `${parentKey}:dependencies`, queueKey, id, this.#now];
+      this.#run(queue, 'releaseParentIfNoPendingDependencies', args);
+    }
+  }
+
+  /** What marks the whole of it as done. */
+  mark(key: string): void {
+    this.#transaction.hset(key, { jobs: this.queued.length });
+    this.#commands += 1;
+  }
+
+  exec(): Promise<[Error | null, unknown][] | null> {
+    return this.#transaction.exec();
+  }
+
+  #addJob(taken: TakenJob): void {
+    const { queue, id, job } = taken;
+    const opts = optionsNow(taken, this.#now);
+    const { parentKey } = job;
+    const link: ParentKeyOpts = {
+      ...(taken.state === 'waiting-children' ? { addToWaitingChildren: true } : {}),
+      ...(parentKey === undefined
+        ? {}
+        : { parentKey, parentDependenciesKey: `${parentKey}:dependencies`, deferParentRelease: true }),
+    };
+    this.queued.push({ queue, job: id, at: this.#commands });
+    const backend = this.#backendOf(queue);
+    // Queued at once; what it answers comes with the transaction.
+    void backend.addJobToTransaction(this.#transaction, { ...job, opts } as JobJson, id, link);
+    this.#commands += 1;
+    this.#transaction.hset(`${queue}:${id}`, historyOf(taken));
+    this.#commands += 1;
+    for (const line of taken.logs)
+      this.#run(queue, 'addLog', [`${queue}:${id}`, `${queue}:${id}:logs`, id, line, '']);
+  }
+
+  #run(queue: string, command: string, args: unknown[]): void {
+    this.#backendOf(queue).execCommand(this.#transaction as never, command, args as never);
+    this.#commands += 1;
+  }
+}
+
+/** The options that put a job where it stands now; the user's own are restored after. */
+function optionsNow({ state, due, front, dedup, job }: TakenJob, now: number): JobsOptions {
+  const { delay: _, priority: __, lifo: ___, deduplication, ...rest } = job.opts;
+  const deduplicated =
+    deduplication === undefined || dedup === null
+      ? {}
+      : {
+          deduplication: {
+            ...deduplication,
+            ...(dedup.until === null ? {} : { ttl: Math.max(1, dedup.until - now) }),
+          },
+        };
+  const opts: JobsOptions = { ...rest, ...deduplicated };
+  if (state === 'delayed') opts.delay = Math.max(1, (due ?? now) - job.timestamp);
+  if (state === 'prioritized' || (state === 'delayed' && (job.priority ?? 0) > 0)) {
+    opts.priority = job.priority ?? 0;
+  }
+  if (state === 'waiting' && front) opts.lifo = true;
+  return opts;
+}
+
+/** The fields of the job's hash that adding doesn't set, or sets to what put it in its place. */
+function historyOf({ job }: TakenJob): Record<string, string | number> {
+  const opts: Record<string, unknown> = {};
+  const { telemetry, ...others } = job.opts;
+  for (const [name, value] of Object.entries(others)) opts[SHORT[name] ?? name] = value;
+  if (telemetry?.metadata !== undefined) opts.tm = telemetry.metadata;
+  if (telemetry?.omitContext !== undefined) opts.omc = telemetry.omitContext;
+  const fields: Record<string, string | number> = {
+    opts: JSON.stringify(opts),
+    delay: job.delay ?? 0,
+    priority: job.priority ?? 0,
+  };
+  if (job.attemptsMade > 0) fields.atm = job.attemptsMade;
+  if ((job.attemptsStarted ?? 0) > 0) fields.ats = job.attemptsStarted ?? 0;
+  if ((job.stalledCounter ?? 0) > 0) fields.stc = job.stalledCounter ?? 0;
+  if (job.processedOn !== undefined) fields.processedOn = job.processedOn;
+  if (job.failedReason) fields.failedReason = job.failedReason;
+  const trace = job.stacktrace as unknown;
+  if (trace) fields.stacktrace = typeof trace === 'string' ? trace : JSON.stringify(trace);
+  if (job.progress !== 0 && job.progress !== undefined) fields.progress = JSON.stringify(job.progress);
+  if (job.deferredFailure) fields.defa = job.deferredFailure;
+  return fields;
+}

@@ -1,0 +1,213 @@
+import type { RedisQueueBackend } from 'bullmq';
+import type { Redis, RedisOptions } from 'ioredis';
+import { classifyFailure, RedisProbe } from '../../../redis/index.ts';
+import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
+import { splitQueue } from '../entries.ts';
+import type { BatchReport, Health, Maintenance, Standing } from './primary.ts';
+import { Batch } from './redis-batch.ts';
+import { JOB_SUFFIXES, RECLAIM } from './redis-scripts.ts';
+
+interface Parts {
+  redis: RedisOptions;
+  prefix: string;
+  deadlineMs: number;
+  openClient: () => Redis;
+  connectBackend: (client: Redis) => RedisQueueBackend;
+}
+
+/** The controller's connections to Redis: a probe of its own, and one for everything that is given back. */
+export class RedisMaintenance implements Maintenance {
+  readonly #parts: Parts;
+  readonly #probe: RedisProbe;
+  #client: Redis | undefined;
+  #backend: RedisQueueBackend | undefined;
+  readonly #queues = new Map<string, RedisQueueBackend>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#probe = new RedisProbe(parts.redis, { prefix: parts.prefix, deadlineMs: parts.deadlineMs });
+  }
+
+  async check(): Promise<Health> {
+    const result = await this.#probe.check();
+    if (!result.ok) {
+      // Whatever hangs there is not to be waited for when it is back.
+      this.#disconnect();
+      return { ok: false, failure: result.class, message: result.message, remedy: result.remedy };
+    }
+    const trouble = await this.#connect();
+    if (trouble !== undefined) {
+      this.#disconnect();
+      return { ok: false, failure: classifyFailure(trouble), message: trouble.message };
+    }
+    return { ok: true, facts: result };
+  }
+
+  /** The connection for what is given back, made anew after each outage; answers what went wrong. */
+  async #connect(): Promise<Error | undefined> {
+    if (this.#client?.status === 'ready') return undefined;
+    if (this.#client !== undefined) this.#disconnect();
+    const client = this.#parts.openClient();
+    let told: Error | undefined;
+    client.on('error', (error: Error) => {
+      told ??= error;
+    });
+    this.#client = client;
+    this.#backend = this.#parts.connectBackend(client);
+    this.#backend.on('error', () => undefined);
+    try {
+      await client.connect();
+      return undefined;
+    } catch (error) {
+      return told ?? (error as Error);
+    }
+  }
+
+  async leaveSentinel(value: string): Promise<string | undefined> {
+    return this.#probe.ensureSentinel(value);
+  }
+
+  get #redis(): Redis {
+    if (this.#client === undefined) throw new Error('Connection is closed.');
+    return this.#client;
+  }
+
+  queue(qualifiedName: string): RedisQueueBackend {
+    void this.#redis;
+    let queue = this.#queues.get(qualifiedName);
+    if (queue === undefined) {
+      const { prefix, name } = splitQueue(qualifiedName);
+      queue = this.#backend!.forQueue(name, prefix) as RedisQueueBackend;
+      this.#queues.set(qualifiedName, queue);
+    }
+    return queue;
+  }
+
+  async addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport> {
+    const redis = this.#redis;
+    if ((await redis.exists(this.#batchKey(batch))) === 1) return { added: 0, duplicates: [] };
+    const duplicates: Standing[] = [];
+    const client = await this.queue(`${this.#parts.prefix}:spillway`).client;
+    const transaction = new Batch(client.multi(), queue => this.queue(queue), Date.now());
+    for (const unit of await this.#missing(units, duplicates)) {
+      if (unit.scheduler === undefined) transaction.add(unit);
+      else await this.#addScheduler(unit.scheduler);
+    }
+    transaction.mark(this.#batchKey(batch));
+    const replies = await transaction.exec();
+    const failed = replies?.find(([error]) => error !== null)?.[0];
+    if (failed) throw failed;
+    for (const { queue, job, at } of transaction.queued) {
+      const answer = replies?.[at]?.[1];
+      if (typeof answer === 'string' && answer !== job) duplicates.push({ queue, job });
+    }
+    return { added: transaction.queued.length, duplicates };
+  }
+
+  /** Leaves out jobs whose id the primary knows: theirs is the job that stands. */
+  async #missing(units: readonly TakenUnit[], known: Standing[]): Promise<TakenUnit[]> {
+    const roots = units.map(({ jobs }) => jobs[0]);
+    const pipeline = this.#redis.pipeline();
+    for (const root of roots) pipeline.exists(root === undefined ? '' : `${root.queue}:${root.id}`);
+    const found = await answers(pipeline.exec());
+    return units.filter((unit, index) => {
+      const root = roots[index];
+      if (found[index] !== 1 || root === undefined || unit.scheduler !== undefined) return true;
+      known.push({ queue: root.queue, job: root.id });
+      return false;
+    });
+  }
+
+  async #addScheduler({
+    queue,
+    id,
+    next,
+    data,
+    templateOpts,
+    repeat,
+    jobOpts,
+  }: TakenScheduler): Promise<void> {
+    await this.queue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
+  }
+
+  async forgetBatch(batch: string): Promise<void> {
+    await this.#redis.unlink(this.#batchKey(batch));
+  }
+
+  /** While it stands the batch was added: written in the same transaction. */
+  #batchKey(batch: string): string {
+    return `${this.#parts.prefix}:spillway:batch:${batch}`;
+  }
+
+  async reclaim(qualifiedName: string, jobId: string): Promise<boolean> {
+    const key = (type: string) => `${qualifiedName}:${type}`;
+    const keys = [key('active'), key('wait'), key('paused'), key('prioritized'), key('delayed'), key(jobId)];
+    return (await this.#redis.call('EVAL', RECLAIM, String(keys.length), ...keys, jobId)) === 1;
+  }
+
+  async claimedWith(
+    qualifiedName: string,
+    tokens: ReadonlySet<string>,
+  ): Promise<{ id: string; token: string }[]> {
+    const ids = await this.#redis.lrange(`${qualifiedName}:active`, 0, -1);
+    if (ids.length === 0) return [];
+    const locks = await this.#redis.mget(ids.map(id => `${qualifiedName}:${id}:lock`));
+    return ids.flatMap((id, index) => {
+      const token = locks[index];
+      return token && tokens.has(token) ? [{ id, token }] : [];
+    });
+  }
+
+  async present(qualifiedName: string, ids: readonly string[]): Promise<boolean[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.exists(`${qualifiedName}:${id}`);
+    return (await answers(pipeline.exec())).map(found => found === 1);
+  }
+
+  async unfinished(qualifiedName: string, ids: readonly string[]): Promise<boolean[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) {
+      pipeline.hexists(`${qualifiedName}:${id}`, 'name');
+      pipeline.hexists(`${qualifiedName}:${id}`, 'finishedOn');
+    }
+    const found = await answers(pipeline.exec());
+    return ids.map((_, index) => found[2 * index] === 1 && found[2 * index + 1] === 0);
+  }
+
+  async makeRoom(qualifiedName: string, atMost: number): Promise<number> {
+    // Completed ones first: a failed one may still be wanted.
+    for (const state of ['completed', 'failed']) {
+      const ids = await this.#redis.zrange(`${qualifiedName}:${state}`, '0', String(atMost - 1));
+      if (ids.length === 0) continue;
+      const pipeline = this.#redis.pipeline();
+      pipeline.zrem(`${qualifiedName}:${state}`, ...ids);
+      for (const id of ids) {
+        pipeline.unlink(...JOB_SUFFIXES.map(suffix => `${qualifiedName}:${id}${suffix}`));
+      }
+      await answers(pipeline.exec());
+      return ids.length;
+    }
+    return 0;
+  }
+
+  #disconnect(): void {
+    this.#queues.clear();
+    const [client, backend] = [this.#client, this.#backend];
+    this.#client = undefined;
+    this.#backend = undefined;
+    backend?.close(true).catch(() => undefined);
+    client?.disconnect();
+  }
+
+  async close(): Promise<void> {
+    this.#disconnect();
+    await this.#probe.close();
+  }
+}
+
+async function answers(replies: Promise<[Error | null, unknown][] | null>): Promise<unknown[]> {
+  return ((await replies) ?? []).map(([error, answer]) => {
+    if (error !== null) throw error;
+    return answer;
+  });
+}

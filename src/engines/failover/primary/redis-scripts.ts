@@ -1,0 +1,28 @@
+/*
+ * The few commands of our own on BullMQ's keys. They follow BullMQ's scripts (dist/*​/commands): a job's state is which of the
+ * queue's lists and sorted sets holds its id.
+ */
+
+/** KEYS active, wait, paused, prioritized, delayed, the job's hash; ARGV the id. */
+export const RECLAIM = `
+if redis.call('EXISTS', KEYS[6]) == 0 then return 0 end
+if redis.call('LREM', KEYS[2], 1, ARGV[1]) > 0
+  or redis.call('LREM', KEYS[3], 1, ARGV[1]) > 0
+  or redis.call('ZREM', KEYS[4], ARGV[1]) > 0
+  or redis.call('ZREM', KEYS[5], ARGV[1]) > 0 then
+  redis.call('LPUSH', KEYS[1], ARGV[1])
+  return 1
+end
+return 0
+`;
+
+/** What hangs on a job's key and goes with it. */
+export const JOB_SUFFIXES = [
+  '',
+  ':logs',
+  ':dependencies',
+  ':processed',
+  ':failed',
+  ':unsuccessful',
+  ':lock',
+] as const;

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import {
+  type ConnectionOptions,
+  createRedisBackend,
+  type IQueueBackend,
+  type QueueBaseOptions,
+  type RedisQueueBackend,
+} from 'bullmq';
+import type { RedisOptions } from 'ioredis';
+import { describeRedisTarget, openRedis } from '../../../redis/index.ts';
+import type { BackendOptions, Role } from '../backend/core.ts';
+import type { Maintenance, Primary } from './primary.ts';
+import { RedisMaintenance } from './redis-maintenance.ts';
+
+/**
+ * Connections of ours answer at once or not at all: nothing waits in a queue for a server that is away, nothing is sent
+ * twice. What a call then means is the failover engine's to decide.
+ */
+const IMPATIENT = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  // A hung server never answers that we want to close: after so long the socket goes without its consent. Milliseconds.
+  disconnectTimeout: 1,
+} as const satisfies RedisOptions;
+
+/** Redis, Valkey, Sentinel or Cluster, through BullMQ's own backend. */
+export class RedisPrimary implements Primary {
+  readonly target: string;
+  readonly identity: string;
+  readonly #redis: RedisOptions;
+  readonly #prefix: string;
+
+  constructor(redis: RedisOptions, prefix: string) {
+    this.#redis = redis;
+    this.#prefix = prefix;
+    this.target = describeRedisTarget(redis);
+    const { username = '', password = '' } = redis;
+    const secret = createHash('sha256').update(`${username}:${password}`).digest('hex').slice(0, 16);
+    this.identity = `redis ${this.target} ${prefix} ${secret}`;
+  }
+
+  connect(queueName: string, options: BackendOptions, role: Role): IQueueBackend {
+    const connection = { ...this.#redis, ...IMPATIENT, connectTimeout: 5_000 } as ConnectionOptions;
+    return createRedisBackend(queueName, { ...options, connection, skipVersionCheck: true } as never, role);
+  }
+
+  openMaintenance(deadlineMs: number): Maintenance {
+    const connectBackend = (client: unknown) =>
+      createRedisBackend('spillway', {
+        connection: client as ConnectionOptions,
+        prefix: this.#prefix,
+        skipVersionCheck: true,
+        skipWaitingForReady: true,
+      } as QueueBaseOptions) as RedisQueueBackend;
+    return new RedisMaintenance({
+      redis: this.#redis,
+      prefix: this.#prefix,
+      deadlineMs,
+      openClient: () =>
+        openRedis({
+          ...this.#redis,
+          ...IMPATIENT,
+          lazyConnect: true,
+          connectTimeout: deadlineMs,
+          retryStrategy: () => null,
+        }),
+      connectBackend,
+    });
+  }
+}

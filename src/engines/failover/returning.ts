@@ -1,0 +1,142 @@
+import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { giveBackClaims } from './abandoned.ts';
+import type { Controller } from './controller.ts';
+import { deliver } from './deliver.ts';
+import { Drain } from './drain.ts';
+import { reconcile } from './reconcile.ts';
+
+/** One process at a time gives back; when it dies another may after so long, in ms. */
+const LEASE_MS = 5_000;
+/** How often those who wait for another process look whether it is done, in ms. */
+const LOOK_MS = 100;
+/** Finished jobs removed from a full primary at once. */
+const ROOM_STEP = 1_000;
+
+/**
+ * Gives the primary what is its own: what workers had to report, adds whose outcome was unknown, the standby's jobs. In
+ * this order, because nobody may fetch from the primary before it knows what was finished without it.
+ */
+export class Returning {
+  readonly #controller: Controller;
+  readonly #processId: string;
+  readonly #drain: Drain;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #stopped = false;
+  #makingRoom = false;
+
+  constructor(controller: Controller, clock: Clock, processId: string) {
+    this.#controller = controller;
+    this.#processId = processId;
+    this.#drain = new Drain(controller, clock);
+  }
+
+  /** The primary is back. */
+  start(): void {
+    this.#drain.begin();
+    this.soon();
+  }
+
+  /** There is something to give back. */
+  soon(): void {
+    if (this.#stopped) return;
+    if (this.#running !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#again = false;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#again) this.soon();
+    });
+    this.#controller.own(this.#running);
+  }
+
+  /** Called after each good probe: another process may have left something, or died in the middle. */
+  lookForWork(): void {
+    const { census } = this.#controller;
+    if (this.#running !== undefined || this.#stopped) return;
+    if (census.work > 0) this.soon();
+    else this.#lookInLedger();
+  }
+
+  #lookInLedger(): void {
+    const { ledger } = this.#controller;
+    this.#controller.own(
+      ledger.counts().then(({ deferred, unknown, moving }) => {
+        if (deferred + unknown + moving > 0) this.soon();
+      }),
+    );
+  }
+
+  get #mayGoOn(): boolean {
+    return !this.#stopped && this.#controller.state !== 'standby';
+  }
+
+  /** As long as the primary is not given up in between. */
+  #inThisEpoch(): () => boolean {
+    const { epoch } = this.#controller;
+    return () => this.#mayGoOn && this.#controller.epoch === epoch;
+  }
+
+  async #run(): Promise<void> {
+    const { ledger } = this.#controller;
+    while (this.#mayGoOn) {
+      const { epoch } = this.#controller;
+      if (!(await ledger.lease('return', this.#processId, LEASE_MS))) {
+        const { deferred, unknown, moving } = await ledger.counts();
+        if (deferred === 0 && unknown === 0) this.#controller.markDelivered();
+        await this.#controller.census.refresh();
+        if (deferred + unknown + moving === 0 && !this.#drain.hasWork)
+          return this.#controller.markSettled(epoch);
+        await this.#controller.pause(LOOK_MS);
+        continue;
+      }
+      try {
+        if (await this.#giveBack()) return this.#controller.markSettled(epoch);
+      } catch (error) {
+        if (isAvailabilityFailure(classifyFailure(error))) this.#controller.connectionFailed(error);
+        else throw error;
+        await this.#controller.pause(LOOK_MS);
+      } finally {
+        await ledger.releaseLease('return', this.#processId);
+      }
+    }
+  }
+
+  /** Holding the lease: everything in order. Tells whether it came to the end. */
+  async #giveBack(): Promise<boolean> {
+    const controller = this.#controller;
+    const renew = () => controller.ledger.lease('return', this.#processId, LEASE_MS);
+    const mayGoOn = this.#inThisEpoch();
+    await giveBackClaims(controller);
+    if (!(await deliver(controller, mayGoOn, renew))) return false;
+    if (!(await reconcile(controller, mayGoOn, renew))) return false;
+    controller.markDelivered();
+    return this.#drain.run(mayGoOn, renew);
+  }
+
+  /** A full primary can't even be drained by workers: finished jobs go first. */
+  makeRoom(): void {
+    if (this.#makingRoom || this.#stopped) return;
+    this.#makingRoom = true;
+    this.#controller.own(
+      this.#makeRoom().finally(() => {
+        this.#makingRoom = false;
+      }),
+    );
+  }
+
+  async #makeRoom(): Promise<void> {
+    const { maintenance, queues } = this.#controller;
+    let removed = 0;
+    for (const queue of queues) removed += await maintenance.makeRoom(queue, ROOM_STEP);
+    if (removed > 0) this.#controller.emit('room', { removed });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running?.catch(() => undefined);
+  }
+}
