@@ -60,6 +60,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly journal: Journal | undefined;
   readonly statistics = new Statistics();
   readonly target: string;
+  /** Tells the primary from others; see Primary. */
+  readonly identity: string;
   /** Settles when it is known for the first time whether the primary answers. */
   readonly started: Promise<void>;
   readonly maintenance: Maintenance;
@@ -91,6 +93,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.ledger = ledger;
     this.standby = standby;
     this.target = primary.target;
+    this.identity = primary.identity;
     this.#clock = clock;
     this.deadlines = new Deadlines();
     this.maintenance = primary.openMaintenance(options.deadlineMs);
@@ -127,6 +130,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
   /** A guess for callers that are told to come again, in ms. */
   get retryAfterMs(): number {
     return 2_000;
+  }
+
+  /** Unfinished jobs on the primary when they were last counted; what a loss without journal is told in. */
+  get lastCount(): number {
+    return this.#loss.lastCount;
   }
 
   /** Whether the primary was away so lately that a lost lock is no wonder. */

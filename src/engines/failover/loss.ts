@@ -3,11 +3,11 @@ import type { Controller } from './controller.ts';
 import { type AddEntry, splitQueue } from './entries.ts';
 import type { JournalCopy } from './journal.ts';
 import type { Facts } from './primary/primary.ts';
+import type { Loss } from './status.ts';
 
 /** Tells one life of the primary from the next. */
 type Life = { sentinel?: string; runId?: string };
 
-const FACTS = 'primary';
 const PAGE = 500;
 const LEASE_MS = 10_000;
 /** How often the primary's jobs are counted, so that a loss can be told in numbers. In ms. */
@@ -37,6 +37,11 @@ export class LossWatch {
     this.#processId = processId;
   }
 
+  /** Unfinished jobs on the primary when they were last counted. */
+  get lastCount(): number {
+    return [...this.#counted.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   get happenedRecently(): boolean {
     return this.#clock.monotonic() - this.#happenedAt < AFTERMATH_MS;
   }
@@ -53,24 +58,27 @@ export class LossWatch {
 
   async #look({ sentinel, runId, offset }: Facts): Promise<void> {
     if (sentinel === undefined) return;
-    const { ledger, maintenance } = this.#controller;
+    const { ledger, maintenance, identity } = this.#controller;
     if (this.#known === undefined || this.#known.sentinel !== sentinel || this.#known.runId !== runId) {
       // Another process of the machine may have seen it, and mended it.
-      const stored = (await ledger.getFact(FACTS, 'life')) as Life | undefined;
+      const stored = (await ledger.getFact(identity, 'life')) as Life | undefined;
       if (stored !== undefined) this.#known = { ...this.#known, ...stored };
     }
     const known = this.#known;
-    const emptied = known?.sentinel !== undefined && known.sentinel !== sentinel;
+    // Without a key of ours known to have been there, an empty primary is a new one, or was lost before its first probe:
+    // what the journal has tells.
+    const isNew = known?.sentinel === undefined;
+    const emptied = isNew ? sentinel === null : known.sentinel !== sentinel;
     const restarted = known?.runId !== undefined && runId !== undefined && runId !== known.runId;
     const behind = known?.offset !== undefined && offset !== undefined && offset < known.offset;
     if (emptied || restarted || behind) {
       if (!(await ledger.lease('loss', this.#processId, LEASE_MS))) return;
-      if (emptied) await this.#recover('emptied', 0);
-      else await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS);
+      if (emptied) await this.#recover('emptied', 0, isNew);
+      else await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS, isNew);
     }
     const stands = sentinel ?? (await maintenance.leaveSentinel(`${this.#processId}-${this.#clock.now()}`));
     if (known?.sentinel !== stands || known?.runId !== runId) {
-      await ledger.setFact(FACTS, 'life', life(stands, runId));
+      await ledger.setFact(identity, 'life', life(stands, runId));
     }
     if (emptied || restarted || behind) await ledger.releaseLease('loss', this.#processId);
     this.#known = { ...life(stands, runId), ...(offset === undefined ? {} : { offset }) };
@@ -79,7 +87,7 @@ export class LossWatch {
   }
 
   /** Adds again the journal's jobs that are missing. */
-  async #recover(kind: 'emptied' | 'rolled-back', since: number): Promise<void> {
+  async #recover(kind: Loss['kind'], since: number, isNew: boolean): Promise<void> {
     const { ledger, options, statistics } = this.#controller;
     let recovered = 0;
     let after = 0;
@@ -91,9 +99,8 @@ export class LossWatch {
       const entries = rows.map(({ json }) => JSON.parse(json) as JournalCopy).filter(({ at }) => at >= since);
       recovered += await this.#addMissing(entries);
     }
-    const seen = [...this.#counted.values()].reduce((sum, count) => sum + count, 0);
-    const lost = kind === 'rolled-back' ? 0 : Math.max(0, seen - recovered);
-    if (kind === 'rolled-back' && recovered === 0) return;
+    const lost = kind === 'rolled-back' ? 0 : Math.max(0, this.lastCount - recovered);
+    if (recovered === 0 && (kind === 'rolled-back' || isNew)) return;
     this.#happenedAt = this.#clock.monotonic();
     this.#counted.clear();
     statistics.recovered += recovered;

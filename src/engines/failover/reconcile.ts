@@ -1,4 +1,4 @@
-import type { IQueueBackend, MinimalJob } from 'bullmq';
+import type { IQueueBackend, KeepJobs, MinimalJob } from 'bullmq';
 import type { Controller } from './controller.ts';
 import { splitQueue } from './entries.ts';
 import type { Json, Outcome, UnknownJob } from './ledger/index.ts';
@@ -35,25 +35,33 @@ async function settle(controller: Controller, add: UnknownJob, mayGoOn: () => bo
   // It was never carried out; the standby's copy is the job, and goes the way of all the others there.
   if (there === 'unknown') return true;
   const copy = await stateOfCopy(controller, add);
-  if (copy === 'waits') {
-    // The twin on the primary is the job from now on.
-    const { prefix, name } = splitQueue(queue);
-    await controller.standby.forQueue(name, prefix).remove(job, true);
-  } else if (copy === 'gone') {
+  if (copy === 'gone') return true;
+  if (copy === 'runs') {
+    // Its worker goes on, and the standby keeps it; the twin must not be started.
+    if (there === 'active') countDuplicate(controller, add);
+    else if (there !== 'completed' && there !== 'failed') await backend.remove(job, false);
     return true;
-  } else if (there === 'completed' || there === 'failed' || there === 'active') {
-    controller.statistics.duplicates += 1;
-    controller.emit('duplicate', { queue, job, how: 'it ran on the standby and on the primary' });
-  } else if (copy === 'runs') {
-    await backend.remove(job, false);
-  } else if (await controller.maintenance.reclaim(queue, job)) {
-    const opts = { id: job, opts: {} } as MinimalJob;
-    const { outcome, value } = copy;
-    if (outcome === 'completed') {
-      await backend.moveToCompleted(opts, value, undefined as never, ANY_LOCK, false);
-    } else await backend.moveToFailed(opts, String(value), undefined as never, ANY_LOCK, false);
   }
+  if (copy !== 'waits') {
+    if (there === 'active' || there === 'completed' || there === 'failed') countDuplicate(controller, add);
+    else if (await controller.maintenance.reclaim(queue, job)) await finishTwin(backend, job, copy);
+  }
+  // The one on the primary is the job from now on.
+  const { prefix, name } = splitQueue(queue);
+  await controller.standby.forQueue(name, prefix).remove(job, true);
   return true;
+}
+
+function countDuplicate(controller: Controller, { queue, job }: UnknownJob): void {
+  controller.statistics.duplicates += 1;
+  controller.emit('duplicate', { queue, job, how: 'it ran on the standby and on the primary' });
+}
+
+async function finishTwin(backend: IQueueBackend, job: string, { outcome, value }: Outcome): Promise<void> {
+  const twin = { id: job, opts: {} } as MinimalJob;
+  const keep = undefined as unknown as KeepJobs;
+  if (outcome === 'completed') await backend.moveToCompleted(twin, value, keep, ANY_LOCK, false);
+  else await backend.moveToFailed(twin, String(value), keep, ANY_LOCK, false);
 }
 
 /** What has become of the copy on the standby: its outcome when it has finished. */

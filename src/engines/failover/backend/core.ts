@@ -32,6 +32,9 @@ export type Outcome<T> =
   | { ok: true; value: T }
   | { ok: false; applied: 'no' | 'unknown'; failure: FailureClass | 'away'; error?: Error };
 
+/** What is left for a call after a slow connection, at least, in ms. */
+const LEAST_MS = 50;
+
 const AWAY: Outcome<never> = { ok: false, applied: 'no', failure: 'away' };
 
 /** Where a job lives. */
@@ -115,14 +118,21 @@ export abstract class FailoverCore extends EventEmitter {
     const { epoch } = controller;
     let sent = false;
     try {
-      const primary = link.ready ?? (await link.open());
+      let { deadlineMs } = controller.options;
+      let primary = link.ready;
+      if (primary === undefined) {
+        // Connecting counts: the caller waits no longer than for one call.
+        const started = performance.now();
+        primary = await link.open();
+        deadlineMs = Math.max(LEAST_MS, deadlineMs - (performance.now() - started));
+      }
       const backend = this.parts.owner ? primary : link.sibling(primary, this.queueName, this.prefix);
       sent = true;
       const work = call(backend);
-      const value = await controller.deadlines.bound(work, controller.options.deadlineMs);
+      const value = await controller.deadlines.bound(work, deadlineMs);
       if (value !== LATE) return { ok: true, value: value as T };
       if (onLate !== undefined) work.then(onLate, () => undefined);
-      controller.callFailed('timeout', `no answer within ${controller.options.deadlineMs} ms`, epoch);
+      controller.callFailed('timeout', `no answer within ${Math.round(deadlineMs)} ms`, epoch);
       return { ok: false, applied: 'unknown', failure: 'timeout' };
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));

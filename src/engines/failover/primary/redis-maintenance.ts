@@ -1,6 +1,6 @@
 import type { RedisQueueBackend } from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
-import { classifyFailure, RedisProbe } from '../../../redis/index.ts';
+import { classifyFailure, type FailureClass, RedisProbe } from '../../../redis/index.ts';
 import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
 import type { BatchReport, Health, Maintenance, Standing } from './primary.ts';
@@ -14,6 +14,16 @@ interface Parts {
   openClient: () => Redis;
   connectBackend: (client: Redis) => RedisQueueBackend;
 }
+
+/** Failures that are answers: the connection is as good as before. */
+const ANSWERS: ReadonlySet<FailureClass> = new Set<FailureClass>([
+  'oom',
+  'misconf',
+  'readonly',
+  'noreplicas',
+  'busy',
+  'loading',
+]);
 
 /** The controller's connections to Redis: a probe of its own, and one for everything that is given back. */
 export class RedisMaintenance implements Maintenance {
@@ -31,8 +41,8 @@ export class RedisMaintenance implements Maintenance {
   async check(): Promise<Health> {
     const result = await this.#probe.check();
     if (!result.ok) {
-      // Whatever hangs there is not to be waited for when it is back.
-      this.#disconnect();
+      // Whatever hangs there is not to be waited for when it is back. A server that says no hangs nothing.
+      if (!ANSWERS.has(result.class)) this.#disconnect();
       return { ok: false, failure: result.class, message: result.message, remedy: result.remedy };
     }
     const trouble = await this.#connect();
@@ -175,6 +185,8 @@ export class RedisMaintenance implements Maintenance {
   }
 
   async makeRoom(qualifiedName: string, atMost: number): Promise<number> {
+    const trouble = await this.#connect();
+    if (trouble !== undefined) throw trouble;
     // Completed ones first: a failed one may still be wanted.
     for (const state of ['completed', 'failed']) {
       const ids = await this.#redis.zrange(`${qualifiedName}:${state}`, '0', String(atMost - 1));
