@@ -1,4 +1,4 @@
-import { FlowProducer, type Job, type JobsOptions, Queue, Worker } from 'bullmq';
+import { ErrorCode, FlowProducer, type Job, type JobsOptions, Queue, Worker } from 'bullmq';
 import { createSqliteBackend, type SqliteConnectionOptions } from '../../src/engines/sqlite/index.ts';
 import type { SeededRandom } from '../support/random.ts';
 
@@ -22,8 +22,8 @@ export class Content implements AsyncDisposable {
   readonly #held: Job[] = [];
   #number = 0;
 
-  constructor(connection: SqliteConnectionOptions, random: SeededRandom) {
-    const opts = { connection: connection as never };
+  constructor(connection: SqliteConnectionOptions, random: SeededRandom, prefix = 'bull') {
+    const opts = { connection: connection as never, prefix };
     this.#random = random;
     this.#queues = NAMES.map(name => new Queue(name, opts, factory));
     this.#workers = NAMES.map(name => new Worker(name, null, { ...opts, lockDuration: HOUR }, factory));
@@ -107,7 +107,12 @@ export class Content implements AsyncDisposable {
       data: this.#data(),
       ...(random.chance(0.5) ? { opts: { priority: 2, keepLogs: 3, attempts: 2 } } : {}),
     };
-    await queue.upsertJobScheduler(`schedule-${random.int(0, 3)}`, repeat, template);
+    try {
+      await queue.upsertJobScheduler(`schedule-${random.int(0, 3)}`, repeat, template);
+    } catch (error) {
+      // The slot's job is in work or done already.
+      if ((error as { code?: unknown }).code !== ErrorCode.SchedulerJobIdCollision) throw error;
+    }
   }
 
   async #touch(queue: Queue): Promise<void> {

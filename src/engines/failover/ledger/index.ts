@@ -1,4 +1,5 @@
 export type { DeferredOperation, StoredOperation } from './deferred.ts';
+export { entryOf, type FlowEntry, schedulerCallOf } from './entry.ts';
 export type { JournalEntry, JournalRow } from './journal.ts';
 export { Ledger } from './ledger.ts';
 export type { Batch } from './moving.ts';

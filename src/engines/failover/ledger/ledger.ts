@@ -238,6 +238,8 @@ export class Ledger {
    */
   returnBatch(batch: string, unknown: readonly JobRef[] = []): Promise<number> {
     const now = this.#clock.now();
+    // What comes back stands before the place the drain has come to.
+    this.#places = new Map();
     return this.#handle.writeSliced(function* (tables, jobs) {
       for (const job of unknown) tables.unknown.mark(job, now);
       return yield* tables.moving.giveBack(jobs, batch);
