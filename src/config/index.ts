@@ -6,6 +6,8 @@ export {
   type ConfigWarning,
   type EngineName,
   engineNames,
+  type RedisNode,
+  type RedisTarget,
   type RedisTuning,
   type SqliteOptions,
 } from './types.ts';

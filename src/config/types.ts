@@ -23,6 +23,18 @@ export interface RedisTuning {
   retryDelayMs: number;
 }
 
+/** One server of a Redis Cluster. */
+export interface RedisNode {
+  host: string;
+  port: number;
+}
+
+/**
+ * How a Redis is reached: ioredis options for one server; with `sentinels` and `name`, for the master the Sentinels name;
+ * with `cluster`, for a Redis Cluster, of which these nodes are asked for all others. A cluster has no `db`.
+ */
+export type RedisTarget = RedisOptions & { cluster?: readonly RedisNode[] };
+
 /** The options that choose and reach an engine. Options win over the environment, the environment over defaults. */
 export interface ConfigOptions {
   /**
@@ -64,7 +76,7 @@ export interface Config {
   /** Why this engine, in words, for the log. */
   engineReason: string;
   sqlite: SqliteOptions;
-  redis: RedisOptions;
+  redis: RedisTarget;
   redisTuning: RedisTuning;
   postgres: PostgresConnectionOptions | undefined;
   prefix: string;

@@ -92,7 +92,10 @@ const byText: readonly (readonly [RegExp, FailureClass])[] = [
   // A Sentinel knows neither; a Redis knows both.
   [/^ERR unknown command [`'"]?(set|get|evalsha)\b/i, 'sentinel'],
   [/^All sentinels are unreachable|^Requires (at least one sentinel|the name of master)/, 'sentinel'],
-  [/^(connected|failed to connect) to sentinel /, 'sentinel'],
+  [
+    /^(connected|failed to connect) to sentinel |^no master of the name|^none of \d+ Sentinels|^the Sentinels want/,
+    'sentinel',
+  ],
   [/^(Protocol error|Unknown RESP type)|Please report this\.$/, 'not-redis'],
   [/^Command timed out$|^Socket timeout\.|^connect ETIMEDOUT|^timeout$/, 'timeout'],
   [/^Connection is closed|^Stream isn't writeable|^Cluster isn't ready/, 'connection'],

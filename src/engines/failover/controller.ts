@@ -15,6 +15,7 @@ import { type Input, StateMachine, type Step, type Transition } from './machine.
 import type { ResolvedFailoverOptions } from './options.ts';
 import type { Maintenance, Primary } from './primary/primary.ts';
 import { Returning } from './returning.ts';
+import { signal } from './signal.ts';
 import { Statistics } from './statistics.ts';
 import type { FailoverEvents, FailoverStatus } from './status.ts';
 import { SwitchWatch } from './switch-watch.ts';
@@ -96,7 +97,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.identity = primary.identity;
     this.#clock = clock;
     this.deadlines = new Deadlines();
-    this.maintenance = primary.openMaintenance(options.deadlineMs);
+    this.maintenance = primary.openMaintenance(options.deadlineMs, clock, processId);
     this.#ids = new JobIds(processId, () => clock.now());
     this.#machine = new StateMachine({}, random, clock.monotonic());
     this.census = new Census(() => countStandby(ledger));
@@ -367,6 +368,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.#markStarted();
     if (this.census.queues.length > 0) await this.census.refresh();
     if (this.usesPrimary) this.#returning.lookForWork();
+    else if (this.state === 'standby') await this.#takeBackMoving();
+  }
+
+  /** Jobs that a drain had in its hands when it, or the primary, died. */
+  async #takeBackMoving(): Promise<void> {
+    if ((await this.ledger.counts()).moving > 0) this.#returning.takeBack();
   }
 
   // --- the end ------------------------------------------------------------------------------------------------------
@@ -389,17 +396,4 @@ export class Controller extends EventEmitter<FailoverEvents> {
     await this.standby.close();
     await this.ledger.close();
   }
-}
-
-interface Signal {
-  promise: Promise<undefined>;
-  resolve(): void;
-}
-
-function signal(): Signal {
-  let resolve = (_: undefined) => {};
-  const promise = new Promise<undefined>(settle => {
-    resolve = settle;
-  });
-  return { promise, resolve: () => resolve(undefined) };
 }

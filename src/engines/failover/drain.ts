@@ -1,6 +1,8 @@
+import { wasNotApplied } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { TakenUnit } from '../sqlite/index.ts';
 import type { Controller } from './controller.ts';
+import type { JobRef } from './ledger/index.ts';
 
 /** Jobs in one transaction on the primary. */
 const BATCH = 250;
@@ -39,11 +41,10 @@ export class Drain {
 
   /** Gives back until nothing is left that can be. Answers false when it had to stop. */
   async run(mayGoOn: () => boolean, renew: () => Promise<boolean>): Promise<boolean> {
-    const { ledger, maintenance } = this.#controller;
+    const { ledger } = this.#controller;
     for (const { batch, units } of await ledger.movingBatches()) {
       if (!mayGoOn()) return false;
-      await maintenance.addBatch(batch, units);
-      await this.#settle(batch, jobsIn(units));
+      await this.#give(batch, units);
     }
     for (;;) {
       if (!mayGoOn() || !(await renew())) return false;
@@ -51,16 +52,35 @@ export class Drain {
       const taken =
         (await ledger.takeBatch(undefined, BATCH)) ?? (await ledger.takeSchedulers(undefined, BATCH));
       if (taken === undefined) break;
-      const { batch, units } = taken;
-      const { duplicates } = await maintenance.addBatch(batch, units);
-      for (const { queue, job } of duplicates) {
-        this.#controller.emit('duplicate', { queue, job, how: 'the primary has a job of this id' });
-      }
-      await this.#settle(batch, jobsIn(units));
+      await this.#give(taken.batch, taken.units);
     }
     await this.#controller.census.refresh();
     if (this.#moved > 0) this.#tell();
     return true;
+  }
+
+  /** One batch; when the primary goes away under it, its jobs go back to where they can be run. */
+  async #give(batch: string, units: readonly TakenUnit[]): Promise<void> {
+    const { ledger, maintenance } = this.#controller;
+    try {
+      const { duplicates } = await maintenance.addBatch(batch, units);
+      for (const { queue, job } of duplicates) {
+        this.#controller.emit('duplicate', { queue, job, how: 'the primary has a job of this id' });
+      }
+    } catch (error) {
+      await ledger.returnBatch(batch, wasNotApplied(error) ? [] : jobRefs(units));
+      throw error;
+    }
+    await this.#settle(batch, jobsIn(units));
+  }
+
+  /** While the primary is away: what a drain that was killed had in its hands goes back to where it can be run. */
+  async takeBack(): Promise<void> {
+    const { ledger } = this.#controller;
+    for (const { batch, units } of await ledger.movingBatches()) {
+      await ledger.returnBatch(batch, jobRefs(units));
+    }
+    await this.#controller.census.refresh();
   }
 
   async #settle(batch: string, jobs: number): Promise<void> {
@@ -93,4 +113,8 @@ export class Drain {
 
 function jobsIn(units: readonly TakenUnit[]): number {
   return units.reduce((sum, { jobs, scheduler }) => sum + (scheduler === undefined ? jobs.length : 1), 0);
+}
+
+function jobRefs(units: readonly TakenUnit[]): JobRef[] {
+  return units.flatMap(({ jobs }) => jobs.map(({ queue, id }) => ({ queue, job: id })));
 }

@@ -25,7 +25,7 @@ export class LossWatch {
   readonly #controller: Controller;
   readonly #clock: Clock;
   readonly #processId: string;
-  #known: (Life & { offset?: number }) | undefined;
+  #known: Life | undefined;
   #counted = new Map<string, number>();
   #countedAt = Number.NEGATIVE_INFINITY;
   #aliveAt = Number.NEGATIVE_INFINITY;
@@ -56,7 +56,7 @@ export class LossWatch {
     }
   }
 
-  async #look({ sentinel, runId, offset }: Facts): Promise<void> {
+  async #look({ sentinel, runId }: Facts): Promise<void> {
     if (sentinel === undefined) return;
     const { ledger, maintenance, identity } = this.#controller;
     if (this.#known === undefined || this.#known.sentinel !== sentinel || this.#known.runId !== runId) {
@@ -70,8 +70,7 @@ export class LossWatch {
     const isNew = known?.sentinel === undefined;
     const emptied = isNew ? sentinel === null : known.sentinel !== sentinel;
     const restarted = known?.runId !== undefined && runId !== undefined && runId !== known.runId;
-    const behind = known?.offset !== undefined && offset !== undefined && offset < known.offset;
-    if (emptied || restarted || behind) {
+    if (emptied || restarted) {
       if (!(await ledger.lease('loss', this.#processId, LEASE_MS))) return;
       if (emptied) await this.#recover('emptied', 0, isNew);
       else await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS, isNew);
@@ -80,8 +79,8 @@ export class LossWatch {
     if (known?.sentinel !== stands || known?.runId !== runId) {
       await ledger.setFact(identity, 'life', life(stands, runId));
     }
-    if (emptied || restarted || behind) await ledger.releaseLease('loss', this.#processId);
-    this.#known = { ...life(stands, runId), ...(offset === undefined ? {} : { offset }) };
+    if (emptied || restarted) await ledger.releaseLease('loss', this.#processId);
+    this.#known = life(stands, runId);
     this.#aliveAt = this.#clock.now();
     await this.#count();
   }

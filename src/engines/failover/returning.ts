@@ -38,6 +38,21 @@ export class Returning {
     this.soon();
   }
 
+  /** The primary is away: what was on its way there comes back, unless another process is at it. */
+  takeBack(): void {
+    this.#controller.own(this.#takeBack());
+  }
+
+  async #takeBack(): Promise<void> {
+    const { ledger, state } = this.#controller;
+    if (state !== 'standby' || !(await ledger.lease('return', this.#processId, LEASE_MS))) return;
+    try {
+      await this.#drain.takeBack();
+    } finally {
+      await ledger.releaseLease('return', this.#processId);
+    }
+  }
+
   /** There is something to give back. */
   soon(): void {
     if (this.#stopped) return;

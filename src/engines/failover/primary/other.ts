@@ -90,6 +90,7 @@ class OtherMaintenance implements Maintenance {
     for (const { jobs, scheduler } of units) {
       const [root] = jobs;
       if (scheduler !== undefined) {
+        if (root === undefined) continue; // it has come to its limit or end
         const { queue, id, next, data, templateOpts, repeat, jobOpts } = scheduler;
         await this.queue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
       } else if (root !== undefined && jobs.length > 1) {

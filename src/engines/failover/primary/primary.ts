@@ -1,5 +1,6 @@
 import type { IQueueBackend } from 'bullmq';
 import type { FailureClass } from '../../../redis/index.ts';
+import type { Clock } from '../../../shared/clock.ts';
 import type { TakenUnit } from '../../sqlite/index.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
 
@@ -14,10 +15,6 @@ export interface Facts {
   runId?: string;
   /** The value of the key we leave there; null when it is gone, and with it everything else. */
   sentinel?: string | null;
-  /** How far a replica had come that is now the master: less than before means that writes were lost. */
-  offset?: number;
-  usedMemory?: number;
-  maxMemory?: number;
   /** Time (ms since 1970) up to which writes are known to be on the primary's disk; absent when it writes none. */
   persistedUntil?: number;
 }
@@ -29,7 +26,8 @@ export interface Primary {
   /** Tells it from others: backends with equal identities share a controller. Holds no secret in the clear. */
   readonly identity: string;
   connect(queueName: string, options: BackendOptions, role: Role): IQueueBackend;
-  openMaintenance(deadlineMs: number): Maintenance;
+  /** @param id names this process among all. */
+  openMaintenance(deadlineMs: number, clock: Clock, id: string): Maintenance;
 }
 
 /** The controller's own connection to the primary. Every call may throw what the connection throws. */
@@ -42,7 +40,7 @@ export interface Maintenance {
   queue(qualifiedName: string): IQueueBackend;
   /** Adds jobs with all they have been through; all of them or none, and at most once for a batch. */
   addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport>;
-  /** Forgets that a batch was added: its rows are gone from the ledger. */
+  /** Need not remember for long any more that a batch was added: it is gone from the ledger. */
   forgetBatch(batch: string): Promise<void>;
   /** Takes a waiting job into the active state with no lock, so that a kept report can finish it. */
   reclaim(qualifiedName: string, jobId: string): Promise<boolean>;

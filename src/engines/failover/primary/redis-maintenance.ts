@@ -1,9 +1,10 @@
 import type { RedisQueueBackend } from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
-import { classifyFailure, type FailureClass, RedisProbe } from '../../../redis/index.ts';
+import { classifyFailure, type FailureClass, type ProbeResult, RedisProbe } from '../../../redis/index.ts';
+import type { Clock } from '../../../shared/clock.ts';
 import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
-import type { BatchReport, Health, Maintenance, Standing } from './primary.ts';
+import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
 import { Batch } from './redis-batch.ts';
 import { JOB_SUFFIXES, RECLAIM } from './redis-scripts.ts';
 
@@ -11,9 +12,18 @@ interface Parts {
   redis: RedisOptions;
   prefix: string;
   deadlineMs: number;
+  clock: Clock;
+  /** Names this process among all. */
+  id: string;
   openClient: () => Redis;
   connectBackend: (client: Redis) => RedisQueueBackend;
 }
+
+/** How long it is remembered that a batch was added, in ms. */
+const BATCH_KEY_MS = 3_600_000;
+
+/** `appendfsync everysec` may lag a second behind its second, in ms. */
+const FSYNCED_AFTER_MS = 3_000;
 
 /** Failures that are answers: the connection is as good as before. */
 const ANSWERS: ReadonlySet<FailureClass> = new Set<FailureClass>([
@@ -35,7 +45,8 @@ export class RedisMaintenance implements Maintenance {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#probe = new RedisProbe(parts.redis, { prefix: parts.prefix, deadlineMs: parts.deadlineMs });
+    const { redis, prefix, deadlineMs, clock, id } = parts;
+    this.#probe = new RedisProbe({ target: redis, prefix, id, deadlineMs, clock });
   }
 
   async check(): Promise<Health> {
@@ -50,7 +61,17 @@ export class RedisMaintenance implements Maintenance {
       this.#disconnect();
       return { ok: false, failure: classifyFailure(trouble), message: trouble.message };
     }
-    return { ok: true, facts: result };
+    return { ok: true, facts: this.#facts(result) };
+  }
+
+  #facts({ runId, sentinel, appendOnly, savedUntil }: ProbeResult & { ok: true }): Facts {
+    // An append-only file is fsynced every second at the latest.
+    const persistedUntil = appendOnly ? this.#parts.clock.now() - FSYNCED_AFTER_MS : savedUntil;
+    return {
+      sentinel,
+      ...(runId === null ? {} : { runId }),
+      ...(persistedUntil === null ? {} : { persistedUntil }),
+    };
   }
 
   /** The connection for what is given back, made anew after each outage; answers what went wrong. */
@@ -98,10 +119,11 @@ export class RedisMaintenance implements Maintenance {
     if ((await redis.exists(this.#batchKey(batch))) === 1) return { added: 0, duplicates: [] };
     const duplicates: Standing[] = [];
     const client = await this.queue(`${this.#parts.prefix}:spillway`).client;
-    const transaction = new Batch(client.multi(), queue => this.queue(queue), Date.now());
+    const transaction = new Batch(client.multi(), queue => this.queue(queue), this.#parts.clock.now());
     for (const unit of await this.#missing(units, duplicates)) {
       if (unit.scheduler === undefined) transaction.add(unit);
-      else await this.#addScheduler(unit.scheduler);
+      // One that has planned no job has come to its limit or end.
+      else if (unit.jobs.length > 0) await this.#addScheduler(unit.scheduler);
     }
     transaction.mark(this.#batchKey(batch));
     const replies = await transaction.exec();
@@ -141,7 +163,8 @@ export class RedisMaintenance implements Maintenance {
   }
 
   async forgetBatch(batch: string): Promise<void> {
-    await this.#redis.unlink(this.#batchKey(batch));
+    // Not at once: a drain that was stopped for long may still come with it.
+    await this.#redis.pexpire(this.#batchKey(batch), BATCH_KEY_MS);
   }
 
   /** While it stands the batch was added: written in the same transaction. */
@@ -213,7 +236,7 @@ export class RedisMaintenance implements Maintenance {
 
   async close(): Promise<void> {
     this.#disconnect();
-    await this.#probe.close();
+    this.#probe.close();
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
 import { describeRedisTarget, openRedis } from '../../../redis/index.ts';
+import type { Clock } from '../../../shared/clock.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
 import type { Maintenance, Primary } from './primary.ts';
 import { RedisMaintenance } from './redis-maintenance.ts';
@@ -45,7 +46,7 @@ export class RedisPrimary implements Primary {
     return createRedisBackend(queueName, { ...options, connection, skipVersionCheck: true } as never, role);
   }
 
-  openMaintenance(deadlineMs: number): Maintenance {
+  openMaintenance(deadlineMs: number, clock: Clock, id: string): Maintenance {
     const connectBackend = (client: unknown) =>
       createRedisBackend('spillway', {
         connection: client as ConnectionOptions,
@@ -57,6 +58,8 @@ export class RedisPrimary implements Primary {
       redis: this.#redis,
       prefix: this.#prefix,
       deadlineMs,
+      clock,
+      id,
       openClient: () =>
         openRedis({
           ...this.#redis,
