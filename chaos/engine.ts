@@ -1,0 +1,85 @@
+/** All that chaos knows of the engines it tries: which there are, how they connect, how they tell their state. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Processor, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq';
+
+/** `redis` is plain BullMQ, to compare with: it has no standby, no states and no deadline. */
+export const ENGINES = ['failover', 'redis'] as const;
+export type EngineName = (typeof ENGINES)[number];
+
+export const JOURNALS = ['off', 'until-persisted', 'until-completed'] as const;
+export type Journal = (typeof JOURNALS)[number];
+
+/** The state in which all work goes to Redis. */
+export const PRIMARY = 'primary';
+/** The state in which what waits on the standby goes back to Redis. */
+export const RETURNING = 'returning';
+
+/** What a child process needs to open the engine under test. */
+export interface EngineAddress {
+  readonly engine: EngineName;
+  /** Of Redis, or of the proxy before it, on 127.0.0.1. */
+  readonly port: number;
+  /** The standby's file. */
+  readonly file: string;
+  readonly journal: Journal;
+  /** No call of a producer may take longer; milliseconds. */
+  readonly deadlineMs: number;
+}
+
+export interface StateChange {
+  /** None at the start of a process. */
+  readonly from?: string | undefined;
+  readonly to: string;
+  readonly reason?: string | undefined;
+}
+
+export interface LiveEngine {
+  queue(name: string, options: Omit<QueueOptions, 'connection'>): Queue;
+  worker(name: string, handler: Processor, options: Omit<WorkerOptions, 'connection'>): Worker;
+  /** Calls back with the state it is in, and at each change. Never, on an engine without states. */
+  watch(source: Queue | Worker, listener: (change: StateChange) => void): void;
+}
+
+/** The part of the engine's face that is used here. */
+interface FailoverModule {
+  readonly createFailoverBackend: unknown;
+  failoverOf(source: Queue | Worker): {
+    on(event: 'state', listener: (change: StateChange) => void): unknown;
+    status(): { readonly state: string; readonly reason?: string };
+  };
+}
+
+const FAILOVER = new URL('../src/engines/failover/index.ts', import.meta.url);
+
+/** Why an engine cannot be tried in this tree; undefined when it can. */
+export function whyNot(engine: EngineName): string | undefined {
+  if (engine === 'redis' || existsSync(FAILOVER)) return undefined;
+  return `this tree has no ${fileURLToPath(FAILOVER)}; try --engine redis`;
+}
+
+/** Opens nothing by itself: queues and workers connect. Rejects when the engine is not in this tree. */
+export async function openEngine(address: EngineAddress): Promise<LiveEngine> {
+  const redis = { host: '127.0.0.1', port: address.port };
+  if (address.engine === 'redis') {
+    return {
+      queue: (name, options) => new Queue(name, { ...options, connection: redis }),
+      worker: (name, handler, options) => new Worker(name, handler, { ...options, connection: redis }),
+      watch: () => {},
+    };
+  }
+  const { createFailoverBackend, failoverOf } = (await import(FAILOVER.href)) as FailoverModule;
+  const { file, journal, deadlineMs } = address;
+  const connection = { redis, sqlite: { file }, journal, deadlineMs } as never;
+  const factory = createFailoverBackend as never;
+  return {
+    queue: (name, options) => new Queue(name, { ...options, connection }, factory),
+    worker: (name, handler, options) => new Worker(name, handler, { ...options, connection }, factory),
+    watch(source, listener) {
+      const failover = failoverOf(source);
+      failover.on('state', listener);
+      const { state, reason } = failover.status();
+      listener({ to: state, reason });
+    },
+  };
+}

@@ -1,0 +1,25 @@
+/** What is promised, and how long chaos waits before it says that a promise was not kept. Milliseconds. */
+
+/** No `add` may take longer: the engine is told so. */
+export const DEADLINE_MS = 500;
+/** The processes under test share the machine with each other, with Redis and with us: being late is not hanging. */
+export const LATENESS_MS = 100;
+
+/** A child process compiles, connects and says that it is ready. */
+export const START_MS = 30_000;
+/** After the fault is mended: back on Redis, every producer and worker at work. */
+export const RECOVER_MS = 60_000;
+/** What was acknowledged is processed, however much it is, as long as it goes on. */
+export const NO_PROGRESS_MS = 20_000;
+/** Calls under way when the producers stop. */
+export const SETTLE_MS = 5_000;
+
+/**
+ * Locks far shorter than BullMQ's 30 s, so that a job whose worker or connection went away is seen to run again
+ * within a run, and a zombie is one within seconds.
+ */
+export const LOCK_MS = 5_000;
+export const STALLED_CHECK_MS = 2_000;
+
+/** A client that does not get in may try again, all processes together, this often. */
+export const MOST_CONNECTIONS_PER_SECOND = 50;

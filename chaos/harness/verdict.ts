@@ -1,0 +1,55 @@
+import { DEADLINE_MS, LATENESS_MS } from './bounds.ts';
+import type { Facts } from './facts.ts';
+import type { Fault } from './fault.ts';
+
+/** The circumstances in which the facts came about. */
+export interface Circumstances {
+  /** The engine tells its state. */
+  readonly hasStates: boolean;
+  readonly idempotent: boolean;
+  readonly strikes: number;
+  /** Jobs that can be at work at once, in all workers. */
+  readonly slots: number;
+}
+
+/** What was not as it must be; each a line. Empty: all promises were kept. */
+export function broken(fault: Pick<Fault, 'expect'>, facts: Facts, around: Circumstances): string[] {
+  const { expect = {} } = fault;
+  const { lost, unexpected, hanging, longestAddMs, recordedAsFailed, rejected, completedTwice } = facts;
+  const found: string[] = [];
+  const must = (holds: boolean, otherwise: string) => {
+    if (!holds) found.push(otherwise);
+  };
+  must(facts.acknowledged > 0, 'no job was acknowledged: nothing was tried');
+  must(lost.length === 0, `${lost.length} acknowledged jobs were lost: ${some(lost)}`);
+  must(unexpected.length === 0, `${unexpected.length} jobs came from nowhere: ${some(unexpected)}`);
+  must(hanging === 0, `${hanging} calls of add never settled`);
+  const bound = DEADLINE_MS + LATENESS_MS;
+  must(longestAddMs <= bound, `an add took ${Math.round(longestAddMs)} ms, over its ${DEADLINE_MS} ms`);
+  must(recordedAsFailed === 0, `${recordedAsFailed} jobs that no handler failed are recorded as failed`);
+
+  const { duplicated } = facts;
+  const most = mostDuplicates(expect.duplicateShare, facts, around);
+  must(duplicated.length <= most, `${duplicated.length} jobs ran twice, ${most} may: ${some(duplicated)}`);
+  if (expect.completedOnce) must(completedTwice === 0, `${completedTwice} jobs were completed twice`);
+  if (expect.noRejections) must(rejected === 0, `${rejected} adds failed, though Redis was well`);
+
+  if (!around.hasStates) return found;
+  const { mostSwitches, unnoticed, earlyReturns } = facts;
+  const allowed = expect.mostSwitches ?? 2;
+  must(mostSwitches <= allowed, `a process left the primary ${mostSwitches} times, ${allowed} are allowed`);
+  if (!expect.away) return found;
+  must(unnoticed === 0, `${unnoticed} of ${around.strikes} times no process left the primary`);
+  must(earlyReturns === 0, `a process went back to a Redis that could not be used (${earlyReturns} times)`);
+  return found;
+}
+
+/** A job may run twice only if it was at work when the fault came. With a record of the work: never. */
+function mostDuplicates(share: number | undefined, facts: Facts, around: Circumstances): number {
+  if (around.idempotent) return 0;
+  return share === undefined ? around.slots * around.strikes : Math.floor(facts.acknowledged * share);
+}
+
+function some(keys: readonly string[]): string {
+  return keys.length > 3 ? `${keys.slice(0, 3).join(', ')}, ...` : keys.join(', ');
+}
