@@ -19,6 +19,7 @@ import { signal } from './signal.ts';
 import { Statistics } from './statistics.ts';
 import type { FailoverEvents, FailoverStatus } from './status.ts';
 import { SwitchWatch } from './switch-watch.ts';
+import { UnknownAdds } from './unknown.ts';
 
 /** An operation to be kept; its arguments are what JSON can hold. */
 export type DeferredEntry = Omit<DeferredOperation, 'args'> & { args: readonly unknown[] };
@@ -47,6 +48,10 @@ export interface ControllerParts {
 
 /** Codes of BullMQ's refusals that a fault explains: no such job, no lock, not active, another's lock. */
 const EXPLAINED_BY_FAULT: readonly number[] = [-1, -2, -3, -6];
+/** Answers of a primary that was given up are still taken for so long, in ms. */
+const LINGER_MS = 5_000;
+/** What is left of a caller's deadline for the standby, at most, in ms. */
+const STANDBY_MS = 100;
 /** So long after the primary was away, a refused report is put down to that, in ms. */
 const AFTERMATH_MS = 120_000;
 
@@ -56,6 +61,9 @@ const AFTERMATH_MS = 120_000;
  */
 export class Controller extends EventEmitter<FailoverEvents> {
   readonly options: ResolvedFailoverOptions;
+  /** How long a call waits for the primary: the caller's deadline less what the standby needs after it, in ms. */
+  readonly primaryMs: number;
+  readonly unknownAdds: UnknownAdds;
   readonly deadlines: Deadlines;
   readonly ledger: Ledger;
   readonly journal: Journal | undefined;
@@ -79,7 +87,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly #pauses = new Set<() => void>();
   readonly #abandoned = new Map<string, Set<string>>();
   #delivered = true;
-  #mayHaveUnknown = true;
+  #inDoubt = false;
   #awayUntil = Number.NEGATIVE_INFINITY;
   #change = signal();
   #markStarted: () => void = () => undefined;
@@ -96,8 +104,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.target = primary.target;
     this.identity = primary.identity;
     this.#clock = clock;
+    this.primaryMs = options.deadlineMs - Math.min(STANDBY_MS, options.deadlineMs / 4);
     this.deadlines = new Deadlines();
-    this.maintenance = primary.openMaintenance(options.deadlineMs, clock, processId);
+    this.unknownAdds = new UnknownAdds(this, clock);
+    this.maintenance = primary.openMaintenance(options.deadlineMs / 2, clock, processId);
     this.#ids = new JobIds(processId, () => clock.now());
     this.#machine = new StateMachine({}, random, clock.monotonic());
     this.census = new Census(() => countStandby(ledger));
@@ -141,6 +151,14 @@ export class Controller extends EventEmitter<FailoverEvents> {
   /** Whether the primary was away so lately that a lost lock is no wonder. */
   get wasAwayRecently(): boolean {
     return !this.usesPrimary || this.#clock.monotonic() - this.#awayUntil < AFTERMATH_MS;
+  }
+
+  /**
+   * Whether new jobs go to the primary now. Not while it is in doubt: a call has timed out and no probe has succeeded
+   * since. What the standby takes in that time is certain, and goes back at once if the primary is well.
+   */
+  get takesAdds(): boolean {
+    return !this.#inDoubt && this.usesPrimary;
   }
 
   status(): FailoverStatus {
@@ -196,6 +214,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   /** A call of an operation showed that the primary is in trouble. */
   callFailed(failure: FailureClass, message: string, epoch = this.epoch): void {
     if (this.#closing !== undefined) return;
+    if (epoch === this.epoch) this.#inDoubt = true;
     this.#handle({ kind: 'call-failed', epoch, failure, message });
   }
 
@@ -222,18 +241,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.statistics.reportsKept += 1;
   }
 
-  /** Call it before the copies are added, in the same turn: then none is ever without its mark. */
-  async markUnknown(entries: readonly AddEntry[], failure: string): Promise<void> {
-    this.#mayHaveUnknown = true;
-    await Promise.all(entries.map(({ queue, id }) => this.ledger.markUnknown(queue, id)));
-    this.statistics.unknown += entries.length;
-    const [first] = entries;
-    if (first !== undefined) this.emit('unknown', { queue: first.queue, jobs: entries.length, failure });
-  }
-
   /** A copy of an unknown add was finished on the standby: its twin must not run. */
   finishedOnStandby(queue: string, id: string, op: 'completed' | 'failed', value: unknown): void {
-    if (!this.#mayHaveUnknown) return;
     this.own(this.ledger.unknownDone(queue, id, { outcome: op, value: value as Json }));
   }
 
@@ -270,9 +279,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.#background.add(owned);
   }
 
-  /** Connections of ours that end when they end. */
-  closeLater(closing: Promise<unknown>): void {
-    closing.catch(() => undefined);
+  /** Ends a connection to a primary that was given up, after the answers it may still give. */
+  closeLater(close: () => Promise<unknown>): void {
+    this.own(this.pause(LINGER_MS).then(() => close().catch(() => undefined)));
   }
 
   /** Waits; ends at once when the controller is closed. */
@@ -310,6 +319,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   }
 
   #changed(transition: Transition): void {
+    this.#inDoubt = false;
     if (transition.to === 'standby') {
       this.#awayUntil = Number.POSITIVE_INFINITY;
       this.#delivered = false;
@@ -358,6 +368,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (health.ok) {
       // What was lost is known before anything goes there again.
       await this.#loss.look(health.facts);
+      this.#inDoubt = false;
       this.#handle({ kind: 'probe-ok', epoch });
       this.journal?.tick(health.facts);
     } else {
@@ -371,9 +382,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     else if (this.state === 'standby') await this.#takeBackMoving();
   }
 
-  /** Jobs that a drain had in its hands when it, or the primary, died. */
+  /** Jobs that a drain had in its hands when it, or the primary, died; adds that were held back long enough. */
   async #takeBackMoving(): Promise<void> {
-    if ((await this.ledger.counts()).moving > 0) this.#returning.takeBack();
+    const { moving, deferred } = await this.ledger.counts();
+    if (moving + deferred > 0) this.#returning.takeBack();
   }
 
   // --- the end ------------------------------------------------------------------------------------------------------

@@ -33,8 +33,20 @@ const HELD_UP_MS = 5;
 
 interface Call {
   readonly until: number;
-  readonly resolve: (late: typeof LATE) => void;
+  readonly late: () => void;
 }
+
+/** What to make of the work's value, of its error, and of its being late. What they throw rejects. */
+export interface Ends<T, R> {
+  value(value: T): R | Promise<R>;
+  error(error: unknown): R | Promise<R>;
+  late(): R | Promise<R>;
+}
+
+const same = <T>(value: T): T => value;
+const rethrow = (error: unknown): never => {
+  throw error;
+};
 
 /**
  * Bounds thousands of waits a second with one timer, which runs only while something waits. A timer for each call would
@@ -68,19 +80,30 @@ export class Deadlines {
    * @param ms milliseconds, more than 0.
    */
   bound<T>(work: Promise<T>, ms: number): Promise<T | typeof LATE> {
+    return this.settle<T, T | typeof LATE>(work, ms, { value: same, error: rethrow, late: () => LATE });
+  }
+
+  /**
+   * The same, with what to make of each end: settles with what that gives. One promise for all of it: this is on the way
+   * of every job.
+   */
+  settle<T, R>(work: Promise<T>, ms: number, ends: Ends<T, R>): Promise<R> {
     return new Promise((resolve, reject) => {
       const now = this.#loop.now();
-      const call: Call = { until: now + ms, resolve };
+      const call: Call = { until: now + ms, late: () => resolve(ends.late()) };
       this.#calls.add(call);
-      work.then(
-        value => {
-          this.#calls.delete(call);
-          resolve(value);
-        },
-        (error: unknown) => {
-          this.#calls.delete(call);
+      const end = <V>(make: (result: V) => R | Promise<R>, result: V) => {
+        // What comes late is for others to use.
+        if (!this.#calls.delete(call)) return;
+        try {
+          resolve(make(result));
+        } catch (error) {
           reject(error);
-        },
+        }
+      };
+      work.then(
+        value => end(ends.value, value),
+        (error: unknown) => end(ends.error, error),
       );
       if (this.#callOff !== undefined) return;
       if (this.#closed) return this.#declareAll();
@@ -126,6 +149,6 @@ export class Deadlines {
 
   #declare(call: Call): void {
     this.#calls.delete(call);
-    call.resolve(LATE);
+    call.late();
   }
 }

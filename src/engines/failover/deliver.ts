@@ -1,8 +1,9 @@
 import type { IQueueBackend, JobsOptions, KeepJobs, MinimalJob } from 'bullmq';
 import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Controller } from './controller.ts';
-import { type AddEntry, splitQueue } from './entries.ts';
+import { type AddEntry, flowEntries } from './entries.ts';
 import type { StoredOperation } from './ledger/index.ts';
+import { HELD } from './unknown.ts';
 
 const PAGE = 200;
 /** With this token BullMQ's scripts don't look at the lock. */
@@ -21,11 +22,14 @@ export async function deliver(
   mayGoOn: () => boolean,
   renew: () => Promise<boolean>,
 ): Promise<boolean> {
+  let after = 0;
   for (;;) {
-    const page = await controller.ledger.deferredPage(0, PAGE);
+    const page = await controller.ledger.deferredPage(after, PAGE);
     if (page.length === 0) return true;
     for (const entry of page) {
       if (!mayGoOn()) return false;
+      after = entry.seq;
+      if (controller.unknownAdds.isYoung(entry)) continue;
       try {
         await apply(controller, entry);
       } catch (error) {
@@ -90,6 +94,7 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
       );
       return;
     case 'add':
+    case HELD:
       return addLater(backend, args[0] as AddEntry[]);
     default:
       throw new Error(`Unknown kept operation ${entry.op}`);
@@ -158,12 +163,7 @@ function keepOf(args: Args): KeepJobs {
 /** Children whose parent lives on the primary. */
 async function addLater(backend: IQueueBackend, entries: AddEntry[]): Promise<void> {
   if (entries[0]?.flow !== undefined) {
-    const results = await backend.addFlow(
-      entries.map(({ queue, id, job, parentKeyOpts }) => {
-        const { prefix, name } = splitQueue(queue);
-        return { jobData: job, jobId: id, parentKeyOpts, prefix, queueName: name };
-      }),
-    );
+    const results = await backend.addFlow(flowEntries(entries));
     for (const [error] of results) if (error !== null) throw error;
     return;
   }

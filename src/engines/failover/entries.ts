@@ -1,4 +1,4 @@
-import type { JobJson, ParentKeyOpts } from 'bullmq';
+import type { IQueueBackend, JobJson, ParentKeyOpts } from 'bullmq';
 
 /** A job on its way into a queue, with all that is needed to add it again elsewhere. */
 export interface AddEntry {
@@ -20,4 +20,12 @@ export function splitQueue(qualifiedName: string): { prefix: string; name: strin
 /** The queue of a job's key, `<prefix>:<name>:<id>`. */
 export function parentQueueOf(key: string): string {
   return key.slice(0, key.lastIndexOf(':'));
+}
+
+/** Entries as the contract's `addFlow` takes them. */
+export function flowEntries(entries: readonly AddEntry[]): Parameters<IQueueBackend['addFlow']>[0] {
+  return entries.map(({ queue, id, job, parentKeyOpts }) => {
+    const { prefix, name } = splitQueue(queue);
+    return { jobData: job, jobId: id, parentKeyOpts, prefix, queueName: name };
+  });
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { Controller } from './controller.ts';
-import { type AddEntry, splitQueue } from './entries.ts';
+import { type AddEntry, flowEntries } from './entries.ts';
 import type { JournalCopy } from './journal.ts';
 import type { Facts } from './primary/primary.ts';
 import type { Loss } from './status.ts';
@@ -131,12 +131,7 @@ export class LossWatch {
       added += single.length;
     }
     for (const tree of flows.values()) {
-      await maintenance.queue(tree[0]!.queue).addFlow(
-        tree.map(({ queue, id, job, parentKeyOpts }) => {
-          const { prefix, name } = splitQueue(queue);
-          return { jobData: job, jobId: id, parentKeyOpts, prefix, queueName: name };
-        }),
-      );
+      await maintenance.queue(tree[0]!.queue).addFlow(flowEntries(tree));
       added += tree.length;
     }
     return added;

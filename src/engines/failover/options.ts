@@ -36,8 +36,8 @@ export interface FailoverConnectionOptions {
    */
   journal?: JournalMode;
   /**
-   * How long a call waits for the primary before the standby takes over. Milliseconds, 50 to 60000, default 400: with the
-   * write on the standby after it, an `add` stays below 500 ms.
+   * How long a call of a producer takes at most, the standby's part included; a quarter of it, up to 100 ms, is kept for
+   * that. A probe has half of it. Milliseconds, 100 to 60000, default 500; for a distant primary at least ten round trips.
    */
   deadlineMs?: number;
   /** At most so many jobs a second go back to the primary after an outage. 1 to 1000000, default 10000. */
@@ -65,7 +65,7 @@ export type ResolvedFailoverOptions = FailoverConnectionOptions &
 
 export const DEFAULTS = {
   journal: 'off',
-  deadlineMs: 400,
+  deadlineMs: 500,
   drainPerSecond: 10_000,
   inline: {},
 } as const satisfies Partial<FailoverConnectionOptions>;
@@ -90,7 +90,7 @@ export function resolveOptions(given: unknown): ResolvedFailoverOptions {
   const { journal = DEFAULTS.journal, deadlineMs = DEFAULTS.deadlineMs } = options;
   const { drainPerSecond = DEFAULTS.drainPerSecond, inline = DEFAULTS.inline } = options;
   if (!journalModes.includes(journal)) throw invalid('connection.journal', journalModes.join(', '), journal);
-  checkNumber('connection.deadlineMs', deadlineMs, 50, 60_000, ' ms');
+  checkNumber('connection.deadlineMs', deadlineMs, 100, 60_000, ' ms');
   checkNumber('connection.drainPerSecond', drainPerSecond, 1, 1_000_000, ' jobs');
   if (
     typeof inline !== 'object' ||

@@ -48,6 +48,7 @@ export class Returning {
     if (state !== 'standby' || !(await ledger.lease('return', this.#processId, LEASE_MS))) return;
     try {
       await this.#drain.takeBack();
+      await this.#controller.unknownAdds.releaseOld();
     } finally {
       await ledger.releaseLease('return', this.#processId);
     }

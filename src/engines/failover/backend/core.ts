@@ -9,7 +9,6 @@ import {
 import { SpillwayError } from '../../../shared/errors.ts';
 import type { SqliteQueueBackend } from '../../sqlite/index.ts';
 import type { Controller } from '../controller.ts';
-import { LATE } from '../deadline.ts';
 import type { FailoverConnectionOptions } from '../options.ts';
 import type { PrimaryLink } from './primary-link.ts';
 
@@ -27,15 +26,22 @@ export interface Role {
   withBlockingConnection?: boolean;
 }
 
-/** How a call to the primary ended. `unknown`: it may have been carried out, or still be. */
-export type Outcome<T> =
-  | { ok: true; value: T }
-  | { ok: false; applied: 'no' | 'unknown'; failure: FailureClass | 'away'; error?: Error };
+/** How a call to the primary failed. `unknown`: it may have been carried out, or still be. */
+export interface Failed<T> {
+  ok: false;
+  applied: 'no' | 'unknown';
+  failure: FailureClass | 'away';
+  error?: Error;
+  /** The answer, if it comes after all. */
+  late?: Promise<T>;
+}
+
+export type Outcome<T> = { ok: true; value: T } | Failed<T>;
 
 /** What is left for a call after a slow connection, at least, in ms. */
 const LEAST_MS = 50;
 
-const AWAY: Outcome<never> = { ok: false, applied: 'no', failure: 'away' };
+const AWAY: Failed<never> = { ok: false, applied: 'no', failure: 'away' };
 
 /** Where a job lives. */
 export type Place = 'primary' | 'standby';
@@ -106,41 +112,65 @@ export abstract class FailoverCore extends EventEmitter {
   /**
    * Calls the primary and waits for it no longer than the deadline. Errors of the operation itself (no such job, a lost
    * lock) are thrown; what says that the primary is in trouble becomes an outcome, and is told to the controller.
-   * @param onLate is given the answer if it comes after all, when nobody waits for it any more.
    */
-  protected async tryPrimary<T>(
+  protected tryPrimary<T>(call: (primary: IQueueBackend) => Promise<T>): Promise<Outcome<T>> {
+    return this.orElse<T, Outcome<T>>(
+      call,
+      value => ({ ok: true, value }),
+      failed => failed,
+    );
+  }
+
+  /** The same with what to make of each end, without a detour: for what every job goes through. */
+  protected orElse<T, R>(
     call: (primary: IQueueBackend) => Promise<T>,
-    onLate?: (value: T) => void,
-  ): Promise<Outcome<T>> {
+    then: (value: T) => R | Promise<R>,
+    otherwise: (failed: Failed<T>) => R | Promise<R>,
+  ): Promise<R> {
+    if (!this.controller.usesPrimary) return Promise.resolve(otherwise(AWAY));
+    const primary = this.parts.link.ready;
+    const { primaryMs } = this.controller;
+    if (primary !== undefined) return this.#send(primary, primaryMs, call, then, otherwise);
+    // Connecting counts: the caller waits no longer than for one call.
+    const started = performance.now();
+    const { epoch } = this.controller;
+    return this.parts.link.open().then(
+      opened => {
+        const left = Math.max(LEAST_MS, primaryMs - (performance.now() - started));
+        return this.#send(opened, left, call, then, otherwise);
+      },
+      error => otherwise(this.#failed(error, epoch, false)),
+    );
+  }
+
+  #send<T, R>(
+    primary: IQueueBackend,
+    ms: number,
+    call: (primary: IQueueBackend) => Promise<T>,
+    then: (value: T) => R | Promise<R>,
+    otherwise: (failed: Failed<T>) => R | Promise<R>,
+  ): Promise<R> {
     const { controller } = this;
-    if (!controller.usesPrimary) return AWAY;
-    const { link } = this.parts;
     const { epoch } = controller;
-    let sent = false;
-    try {
-      let { deadlineMs } = controller.options;
-      let primary = link.ready;
-      if (primary === undefined) {
-        // Connecting counts: the caller waits no longer than for one call.
-        const started = performance.now();
-        primary = await link.open();
-        deadlineMs = Math.max(LEAST_MS, deadlineMs - (performance.now() - started));
-      }
-      const backend = this.parts.owner ? primary : link.sibling(primary, this.queueName, this.prefix);
-      sent = true;
-      const work = call(backend);
-      const value = await controller.deadlines.bound(work, deadlineMs);
-      if (value !== LATE) return { ok: true, value: value as T };
-      if (onLate !== undefined) work.then(onLate, () => undefined);
-      controller.callFailed('timeout', `no answer within ${Math.round(deadlineMs)} ms`, epoch);
-      return { ok: false, applied: 'unknown', failure: 'timeout' };
-    } catch (thrown) {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      const failure = classifyFailure(error);
-      if (!isAvailabilityFailure(failure)) throw error;
-      controller.callFailed(failure, error.message, epoch);
-      return { ok: false, applied: !sent || wasNotApplied(error) ? 'no' : 'unknown', failure, error };
-    }
+    const { owner, link } = this.parts;
+    const work = call(owner ? primary : link.sibling(primary, this.queueName, this.prefix));
+    return controller.deadlines.settle<T, R>(work, ms, {
+      value: then,
+      error: error => otherwise(this.#failed(error, epoch, true)),
+      late: () => {
+        controller.callFailed('timeout', `no answer within ${Math.round(ms)} ms`, epoch);
+        return otherwise({ ok: false, applied: 'unknown', failure: 'timeout', late: work });
+      },
+    });
+  }
+
+  /** @throws the error, when it is about the operation and not about the primary. */
+  #failed(thrown: unknown, epoch: number, sent: boolean): Failed<never> {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const failure = classifyFailure(error);
+    if (!isAvailabilityFailure(failure)) throw error;
+    this.controller.callFailed(failure, error.message, epoch);
+    return { ok: false, applied: !sent || wasNotApplied(error) ? 'no' : 'unknown', failure, error };
   }
 
   /** For what only the primary can answer. @throws SpillwayError SPILLWAY_PRIMARY_AWAY while it is away. */

@@ -170,10 +170,10 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
   }
 
   async #briefly(work: Promise<void>): Promise<void> {
-    const { deadlines, options } = this.controller;
+    const { deadlines, primaryMs } = this.controller;
     await deadlines.bound(
       work.catch(error => this.controller.connectionFailed(error)),
-      options.deadlineMs,
+      primaryMs,
     );
   }
 

@@ -38,7 +38,7 @@ export class PrimaryLink {
 
   async #open(): Promise<IQueueBackend> {
     const backend = this.#backend ?? this.#start();
-    const { deadlines, options } = this.#controller;
+    const { deadlines, primaryMs } = this.#controller;
     const failed = new Promise<never>((_, reject) => {
       this.#fail = reject;
     });
@@ -46,7 +46,7 @@ export class PrimaryLink {
     try {
       const ready = backend.waitUntilReady();
       ready.catch(() => undefined);
-      const outcome = await deadlines.bound(Promise.race([ready, failed]), options.deadlineMs);
+      const outcome = await deadlines.bound(Promise.race([ready, failed]), primaryMs);
       if (outcome !== undefined) throw new Error('Command timed out: no connection within the deadline');
     } finally {
       this.#fail = undefined;
@@ -91,7 +91,9 @@ export class PrimaryLink {
     this.#fail?.(new Error('Connection is closed.'));
     if (old === undefined) return;
     old.on('error', () => undefined);
-    this.#controller.closeLater(old.close(true));
+    // What waits for jobs there would take the wake-up of those that come after; the rest may still be answered.
+    old.disconnectBlocking(false).catch(() => undefined);
+    this.#controller.closeLater(() => old.close(true));
   }
 
   async close(force: boolean): Promise<void> {
@@ -99,13 +101,13 @@ export class PrimaryLink {
     this.#backend = undefined;
     this.#ready = false;
     if (old === undefined) return;
-    const { deadlines, options } = this.#controller;
+    const { deadlines, primaryMs } = this.#controller;
     const closing = old.close(force || !this.#controller.usesPrimary);
     const ended = await deadlines.bound(
       closing.catch(() => undefined),
-      options.deadlineMs,
+      primaryMs,
     );
     // A polite goodbye that a hung server doesn't answer.
-    if (ended !== undefined) this.#controller.closeLater(old.disconnect());
+    if (ended !== undefined) this.#controller.own(old.disconnect());
   }
 }

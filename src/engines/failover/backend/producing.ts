@@ -1,6 +1,6 @@
 import type { IQueueBackend, JobJson, JobsOptions, ParentKeyOpts, RepeatableOptions } from 'bullmq';
 import { type AddEntry, parentQueueOf } from '../entries.ts';
-import { FailoverCore, type Outcome } from './core.ts';
+import { type Failed, FailoverCore, type Outcome } from './core.ts';
 
 /** A bulk goes to the primary in pieces of so many jobs, each with its own deadline. */
 const PIECE = 1000;
@@ -9,20 +9,35 @@ type FlowEntry = Parameters<IQueueBackend['addFlow']>[0][number];
 
 /**
  * The operations that bring jobs into being. Each goes to the primary; when that can't take it, to the standby under the same
- * id. A call whose outcome is unknown is kept as such, so that its two copies become one job again on return.
+ * id. What may have been added, or may still be, is held back a while before the standby takes it too (see unknown.ts).
  */
 export abstract class ProducingBackend extends FailoverCore {
-  async addJob(job: JobJson, jobId: string, parentKeyOpts: ParentKeyOpts = {}): Promise<string> {
+  addJob(job: JobJson, jobId: string, parentKeyOpts: ParentKeyOpts = {}): Promise<string> {
     const id = jobId ? String(jobId) : this.controller.newJobId(this.qualifiedName);
-    const entry = this.#entry(job, id, parentKeyOpts);
-    if (this.standbyHolds && (await this.#belongsToStandby(entry))) {
-      return this.standby.addJob(job, id, parentKeyOpts);
+    const { controller } = this;
+    // A name of ours is nobody else's; only what has a name or a parent may concern a job of the standby.
+    const concernsOthers = (jobId && this.standbyHolds) || parentKeyOpts.parentKey !== undefined;
+    if (controller.takesAdds && controller.journal === undefined && !concernsOthers) {
+      return this.orElse(
+        primary => primary.addJob(job, id, parentKeyOpts),
+        added => added,
+        failed => this.#spillJob(this.#entry(job, id, parentKeyOpts), failed),
+      );
     }
+    return this.#addWithCare(this.#entry(job, id, parentKeyOpts));
+  }
+
+  async #addWithCare(entry: AddEntry): Promise<string> {
+    const { job, id, parentKeyOpts } = entry;
+    if (await this.#belongsToStandby(entry)) return this.standby.addJob(job, id, parentKeyOpts);
     const outcome = await this.#withJournal([entry], primary => primary.addJob(job, id, parentKeyOpts));
-    if (outcome.ok) return outcome.value;
-    const [spilled] = await this.#spill([entry], outcome, async () => [
-      await this.standby.addJob(job, id, parentKeyOpts),
-    ]);
+    return outcome.ok ? outcome.value : this.#spillJob(entry, outcome);
+  }
+
+  async #spillJob(entry: AddEntry, failed: Failed<unknown>): Promise<string> {
+    const { job, id, parentKeyOpts } = entry;
+    const toStandby = async () => [await this.standby.addJob(job, id, parentKeyOpts)];
+    const [spilled] = await this.#spill([entry], failed, toStandby);
     return spilled ?? id;
   }
 
@@ -93,6 +108,7 @@ export abstract class ProducingBackend extends FailoverCore {
     if (await this.#standbyHasScheduler(id)) return add(this.standby);
     const outcome = await this.tryPrimary(add);
     if (outcome.ok) return outcome.value;
+    // Making one twice makes one.
     const added = await add(this.standby);
     this.controller.noteSpill(this.qualifiedName, 1);
     return added;
@@ -146,8 +162,9 @@ export abstract class ProducingBackend extends FailoverCore {
     entries: AddEntry[],
     call: (primary: IQueueBackend) => Promise<T>,
   ): Promise<Outcome<T>> {
-    const { journal } = this.controller;
-    if (journal === undefined || !this.usesPrimary) return this.tryPrimary(call);
+    const { journal, takesAdds } = this.controller;
+    if (!takesAdds) return { ok: false, applied: 'no', failure: 'away' };
+    if (journal === undefined) return this.tryPrimary(call);
     const [outcome] = await Promise.all([this.tryPrimary(call), journal.keep(entries)]);
     // On the standby they are on disk anyway.
     if (!outcome.ok) await journal.drop(entries);
@@ -160,7 +177,7 @@ export abstract class ProducingBackend extends FailoverCore {
    */
   async #spill(
     entries: AddEntry[],
-    outcome: Outcome<unknown> & { ok: false },
+    failed: Failed<unknown>,
     toStandby: () => Promise<string[]>,
   ): Promise<string[]> {
     const { controller } = this;
@@ -171,10 +188,9 @@ export abstract class ProducingBackend extends FailoverCore {
         await controller.defer({ queue: this.qualifiedName, job: null, op: 'add', args });
         return entries.map(({ id }) => id);
       }
-      if (outcome.applied === 'unknown') {
-        const [, ids] = await Promise.all([controller.markUnknown(entries, outcome.failure), toStandby()]);
-        this.#noteSpilled(entries);
-        return ids;
+      if (failed.applied === 'unknown') {
+        await controller.unknownAdds.hold(entries, failed);
+        return entries.map(({ id }) => id);
       }
       const ids = await toStandby();
       this.#noteSpilled(entries);

@@ -8,7 +8,7 @@ import type {
   RetryJobOpts,
   RetryOptions,
 } from 'bullmq';
-import type { Outcome } from './core.ts';
+import type { Failed, Outcome } from './core.ts';
 import { ProducingBackend } from './producing.ts';
 
 /** A claim's answer: the job or null, its id, when the rate limit ends, when the next delayed job is due. */
@@ -33,20 +33,37 @@ export abstract class WorkingBackend extends ProducingBackend {
   /**
    * Claims the next job: one of the standby's while it has any (they are what waited longest), else the primary's.
    */
-  async moveToActive(token: string, name?: string): Promise<Answer> {
+  moveToActive(token: string, name?: string): Promise<Answer> {
     const { controller } = this;
     if (!this.usesPrimary) return this.#claimOnStandby(token, name);
-    if (controller.standbyHasWork(this.qualifiedName)) {
-      const answer = await this.#claimOnStandby(token, name);
-      if (answer[0]) return answer;
-    }
-    const outcome = await this.tryPrimary(
+    if (controller.standbyHasWork(this.qualifiedName)) return this.#claimOnEither(token, name);
+    return this.#claimOnPrimary(token, name);
+  }
+
+  async #claimOnEither(token: string, name: string | undefined): Promise<Answer> {
+    const answer = await this.#claimOnStandby(token, name);
+    return answer[0] ? answer : this.#claimOnPrimary(token, name);
+  }
+
+  #claimOnPrimary(token: string, name: string | undefined): Promise<Answer> {
+    return this.orElse<Answer, Answer>(
       primary => primary.moveToActive(token, name),
-      late => this.#giveBack(late, token),
+      answer => this.#claimed(answer, 'primary'),
+      failed => {
+        this.#lookAfter(failed, token, answer => answer);
+        return this.#claimOnStandby(token, name);
+      },
     );
-    if (outcome.ok) return this.#claimed(outcome.value, 'primary');
-    if (outcome.applied === 'unknown') controller.abandonClaim(this.qualifiedName, token);
-    return this.#claimOnStandby(token, name);
+  }
+
+  /** A claim nobody waits for any more: what it may have got goes back, now if its answer comes, else on return. */
+  #lookAfter<T>({ applied, late }: Failed<T>, token: string, claimOf: (answer: T) => MaybeAnswer): void {
+    if (applied === 'no') return;
+    this.controller.abandonClaim(this.qualifiedName, token);
+    late?.then(
+      answer => this.#giveBack(claimOf(answer), token),
+      () => undefined,
+    );
   }
 
   async #claimOnStandby(token: string, name: string | undefined): Promise<Answer> {
@@ -108,7 +125,8 @@ export abstract class WorkingBackend extends ProducingBackend {
   ): Promise<Finished> {
     const { controller } = this;
     const id = String(job.id);
-    if ((await this.placeOf(id)) === 'standby') {
+    const place = this.claims.get(id) ?? (await this.placeOf(id));
+    if (place === 'standby') {
       const finished = await report(this.standby, fetchNext && !this.usesPrimary);
       this.claims.delete(id);
       controller.finishedOnStandby(this.qualifiedName, id, op, args[0]);
@@ -119,12 +137,7 @@ export abstract class WorkingBackend extends ProducingBackend {
       return { ...finished, result };
     }
     const takeNext = fetchNext && !controller.standbyHasWork(this.qualifiedName);
-    const outcome = await this.#reported(id, () =>
-      this.tryPrimary(
-        primary => report(primary, takeNext),
-        late => this.#giveBack(late.result, token),
-      ),
-    );
+    const outcome = await this.#reported(id, () => this.tryPrimary(primary => report(primary, takeNext)));
     this.claims.delete(id);
     if (outcome.ok) {
       controller.journal?.finished(this.qualifiedName, id);
@@ -133,7 +146,7 @@ export abstract class WorkingBackend extends ProducingBackend {
       return { result: await this.#next(token, result), finishedOn };
     }
     const finishedOn = Date.now();
-    if (outcome.applied === 'unknown' && takeNext) controller.abandonClaim(this.qualifiedName, token);
+    if (takeNext) this.#lookAfter(outcome, token, ({ result }) => result);
     await controller.keepReport({ queue: this.qualifiedName, job: id, op, args });
     return { result: fetchNext ? await this.#claimOnStandby(token, this.options.name) : [], finishedOn };
   }
