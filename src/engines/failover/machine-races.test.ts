@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type SeededRandom, seededRandom, testSeed } from '../../../test/support/random.ts';
-import { StateMachine, type Step, type Transition } from './machine.ts';
+import { type Input, StateMachine, type Transition } from './machine.ts';
 
 fc.configureGlobal({ seed: testSeed() });
 
@@ -69,14 +69,13 @@ class Simulation {
     return () => this.#due.delete(due);
   }
 
-  #step({ transition, probeInMs }: Step): void {
+  #tell(input: Input): void {
+    const { transition, probeInMs } = this.machine.handle(input, this.now);
     if (transition) {
       this.transitions.push(transition);
       const { epoch } = this.machine;
       if (transition.to === 'returning') {
-        this.#in(this.#setup.settleMs, () =>
-          this.#step(this.machine.handle({ kind: 'settled', epoch }, this.now)),
-        );
+        this.#in(this.#setup.settleMs, () => this.#tell({ kind: 'settled', epoch }));
       }
     }
     this.#plan(probeInMs);
@@ -90,16 +89,10 @@ class Simulation {
   #probe(): void {
     const { epoch } = this.machine;
     this.probes.push(this.now);
-    this.#step(this.machine.handle({ kind: 'probe-started' }, this.now));
+    this.#tell({ kind: 'probe-started' });
     this.#request(this.#setup.probeDeadlineMs, outcome => {
-      this.#step(
-        outcome === 'ok'
-          ? this.machine.handle({ kind: 'probe-ok', epoch }, this.now)
-          : this.machine.handle(
-              { kind: 'probe-failed', epoch, failure: outcome, message: outcome },
-              this.now,
-            ),
-      );
+      if (outcome === 'ok') this.#tell({ kind: 'probe-ok', epoch });
+      else this.#tell({ kind: 'probe-failed', epoch, failure: outcome, message: outcome });
     });
   }
 
@@ -108,10 +101,7 @@ class Simulation {
     if (this.machine.state === 'standby') return;
     const { epoch } = this.machine;
     this.#request(this.#setup.callDeadlineMs, outcome => {
-      if (outcome === 'ok') return;
-      this.#step(
-        this.machine.handle({ kind: 'call-failed', epoch, failure: outcome, message: outcome }, this.now),
-      );
+      if (outcome !== 'ok') this.#tell({ kind: 'call-failed', epoch, failure: outcome, message: outcome });
     });
   }
 

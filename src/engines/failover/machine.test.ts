@@ -63,8 +63,8 @@ class Driven {
 }
 
 const CERTAIN = [
-  ...['oom', 'misconf', 'readonly', 'loading', 'busy', 'noreplicas', 'clusterdown', 'maxclients'],
-  ...['noauth', 'wrongpass', 'protected', 'refused', 'unknown-host'],
+  ...['oom', 'misconf', 'readonly', 'loading', 'busy', 'noreplicas', 'clusterdown', 'masterdown'],
+  ...['maxclients', 'noauth', 'wrongpass', 'protected-mode', 'refused', 'unknown-host'],
 ];
 
 describe('in use', () => {

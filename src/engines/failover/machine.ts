@@ -46,8 +46,8 @@ export interface Step {
  * lost connection) may be one stall or one cut cable, and a probe has to confirm it.
  */
 const CERTAIN: ReadonlySet<string> = new Set([
-  ...['oom', 'misconf', 'readonly', 'loading', 'busy', 'noreplicas', 'clusterdown', 'maxclients'],
-  ...['noauth', 'wrongpass', 'protected', 'refused', 'unknown-host'],
+  ...['oom', 'misconf', 'readonly', 'loading', 'busy', 'noreplicas', 'clusterdown', 'masterdown'],
+  ...['maxclients', 'noauth', 'wrongpass', 'protected-mode', 'refused', 'unknown-host'],
 ]);
 
 /** Between two probes' starts, whatever fails: calls that go on failing while probes are good cause no storm. */
