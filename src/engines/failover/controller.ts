@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { JobState, KeepJobs } from 'bullmq';
+import type { IQueueBackend, JobState, KeepJobs } from 'bullmq';
 import { classifyFailure, type FailureClass } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
@@ -50,6 +50,8 @@ export interface ControllerParts {
 const EXPLAINED_BY_FAULT: readonly number[] = [-1, -2, -3, -6];
 /** Answers of a primary that was given up are still taken for so long, in ms. */
 const LINGER_MS = 5_000;
+/** A connection that is let go notices within so long, in ms. */
+const LET_GO_MS = 250;
 /** What is left of a caller's deadline for the standby, at most, in ms. */
 const STANDBY_MS = 100;
 /** So long after the primary was away, a refused report is put down to that, in ms. */
@@ -280,8 +282,15 @@ export class Controller extends EventEmitter<FailoverEvents> {
   }
 
   /** Ends a connection to a primary that was given up, after the answers it may still give. */
-  closeLater(close: () => Promise<unknown>): void {
-    this.own(this.pause(LINGER_MS).then(() => close().catch(() => undefined)));
+  closeLater(backend: IQueueBackend): void {
+    backend.on('error', () => undefined);
+    const close = async () => {
+      await this.pause(LINGER_MS);
+      // Also when we are closing: what is just connecting must find out that it is not to.
+      await new Promise(resolve => setTimeout(resolve, LET_GO_MS));
+      await backend.close(true);
+    };
+    this.own(close());
   }
 
   /** Waits; ends at once when the controller is closed. */
@@ -324,7 +333,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
       this.#awayUntil = Number.POSITIVE_INFINITY;
       this.#delivered = false;
       for (const backend of this.#attached) backend.primaryLost();
-      this.deadlines.expireAll();
+      // A primary that answers, if only to refuse, answers those who wait, too.
+      if (transition.failure === undefined || transition.failure === 'timeout') this.deadlines.expireAll();
     } else if (transition.to === 'returning') {
       this.#returning.start();
     } else {

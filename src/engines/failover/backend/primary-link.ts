@@ -1,5 +1,6 @@
 import type { IQueueBackend } from 'bullmq';
 import type { Controller } from '../controller.ts';
+import type { Connection } from '../primary/primary.ts';
 
 /**
  * One backend's connection to the primary: opened when it is first needed, thrown away when the primary is given up, opened
@@ -7,22 +8,22 @@ import type { Controller } from '../controller.ts';
  */
 export class PrimaryLink {
   readonly #controller: Controller;
-  readonly #connect: () => IQueueBackend;
-  #backend: IQueueBackend | undefined;
+  readonly #connect: () => Connection;
+  #connection: Connection | undefined;
   #ready = false;
   #opening: Promise<IQueueBackend> | undefined;
   #fail: ((error: Error) => void) | undefined;
   readonly #siblings = new Map<string, IQueueBackend>();
   readonly #clientNames = new Set<string>();
 
-  constructor(controller: Controller, connect: () => IQueueBackend) {
+  constructor(controller: Controller, connect: () => Connection) {
     this.#controller = controller;
     this.#connect = connect;
   }
 
   /** The connected backend, if there is one. */
   get ready(): IQueueBackend | undefined {
-    return this.#ready ? this.#backend : undefined;
+    return this.#ready ? this.#connection?.backend : undefined;
   }
 
   /**
@@ -37,7 +38,7 @@ export class PrimaryLink {
   }
 
   async #open(): Promise<IQueueBackend> {
-    const backend = this.#backend ?? this.#start();
+    const { backend } = this.#connection ?? this.#start();
     const { deadlines, primaryMs } = this.#controller;
     const failed = new Promise<never>((_, reject) => {
       this.#fail = reject;
@@ -51,18 +52,18 @@ export class PrimaryLink {
     } finally {
       this.#fail = undefined;
     }
-    if (backend !== this.#backend) throw new Error('Connection is closed.');
+    if (backend !== this.#connection?.backend) throw new Error('Connection is closed.');
     this.#ready = true;
     for (const name of this.#clientNames) backend.setName(name).catch(() => undefined);
     return backend;
   }
 
-  #start(): IQueueBackend {
-    const backend = this.#connect();
-    this.#backend = backend;
+  #start(): Connection {
+    const connection = this.#connect();
+    this.#connection = connection;
     // One line a change of state is the controller's business; a connection that retries would say the same each time.
-    backend.on('error', (error: Error) => this.#fail?.(error));
-    return backend;
+    connection.backend.on('error', (error: Error) => this.#fail?.(error));
+    return connection;
   }
 
   /** The same connection, for another queue. */
@@ -84,30 +85,29 @@ export class PrimaryLink {
 
   /** Throws the connection away, with whatever hangs on it. */
   drop(): void {
-    const old = this.#backend;
-    this.#backend = undefined;
+    const old = this.#connection;
+    this.#connection = undefined;
     this.#ready = false;
     this.#siblings.clear();
     this.#fail?.(new Error('Connection is closed.'));
     if (old === undefined) return;
-    old.on('error', () => undefined);
-    // What waits for jobs there would take the wake-up of those that come after; the rest may still be answered.
-    old.disconnectBlocking(false).catch(() => undefined);
-    this.#controller.closeLater(() => old.close(true));
+    old.letGo();
+    this.#controller.closeLater(old.backend);
   }
 
   async close(force: boolean): Promise<void> {
-    const old = this.#backend;
-    this.#backend = undefined;
+    const old = this.#connection;
+    this.#connection = undefined;
     this.#ready = false;
     if (old === undefined) return;
+    old.letGo();
     const { deadlines, primaryMs } = this.#controller;
-    const closing = old.close(force || !this.#controller.usesPrimary);
+    const closing = old.backend.close(force || !this.#controller.usesPrimary);
     const ended = await deadlines.bound(
       closing.catch(() => undefined),
       primaryMs,
     );
     // A polite goodbye that a hung server doesn't answer.
-    if (ended !== undefined) this.#controller.own(old.disconnect());
+    if (ended !== undefined) this.#controller.own(old.backend.disconnect());
   }
 }

@@ -4,7 +4,7 @@ import { maskText } from '../../../shared/secrets.ts';
 import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
 import { splitQueue } from '../entries.ts';
-import type { BatchReport, Health, Maintenance, Primary, Standing } from './primary.ts';
+import type { BatchReport, Connection, Health, Maintenance, Primary, Standing } from './primary.ts';
 
 /** PostgreSQL or another of BullMQ's backends: all through the contract alone, so what a job went through elsewhere is not carried over. */
 export class OtherPrimaryKind implements Primary {
@@ -27,8 +27,9 @@ export class OtherPrimaryKind implements Primary {
     this.#prefix = prefix;
   }
 
-  connect(queueName: string, options: BackendOptions, role: Role): IQueueBackend {
-    return this.#factory(queueName, { ...options, connection: this.#connection } as never, role);
+  connect(queueName: string, options: BackendOptions, role: Role): Connection {
+    const backend = this.#factory(queueName, { ...options, connection: this.#connection } as never, role);
+    return { backend, letGo: () => void backend.disconnectBlocking(false).catch(() => undefined) };
   }
 
   openMaintenance(deadlineMs: number): Maintenance {

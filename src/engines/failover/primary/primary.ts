@@ -25,9 +25,16 @@ export interface Primary {
   readonly target: string;
   /** Tells it from others: backends with equal identities share a controller. Holds no secret in the clear. */
   readonly identity: string;
-  connect(queueName: string, options: BackendOptions, role: Role): IQueueBackend;
+  connect(queueName: string, options: BackendOptions, role: Role): Connection;
   /** @param id names this process among all. */
   openMaintenance(deadlineMs: number, clock: Clock, id: string): Maintenance;
+}
+
+/** A backend on the primary. */
+export interface Connection {
+  backend: IQueueBackend;
+  /** It is to end: it doesn't connect again, and waits for no more jobs; what was asked may still be answered. */
+  letGo(): void;
 }
 
 /** The controller's own connection to the primary. Every call may throw what the connection throws. */

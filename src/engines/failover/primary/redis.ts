@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import {
   type ConnectionOptions,
   createRedisBackend,
-  type IQueueBackend,
   type QueueBaseOptions,
   type RedisQueueBackend,
 } from 'bullmq';
@@ -10,7 +9,7 @@ import type { RedisOptions } from 'ioredis';
 import { describeRedisTarget, openRedis } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
-import type { Maintenance, Primary } from './primary.ts';
+import type { Connection, Maintenance, Primary } from './primary.ts';
 import { RedisMaintenance } from './redis-maintenance.ts';
 
 /**
@@ -24,6 +23,9 @@ const IMPATIENT = {
   // A hung server never answers that we want to close: after so long the socket goes without its consent. Milliseconds.
   disconnectTimeout: 1,
 } as const satisfies RedisOptions;
+
+/** Pause before connecting again, up to twice as long by chance; in ms. */
+const RETRY_MS = 100;
 
 /** Redis, Valkey, Sentinel or Cluster, through BullMQ's own backend. */
 export class RedisPrimary implements Primary {
@@ -41,9 +43,33 @@ export class RedisPrimary implements Primary {
     this.identity = `redis ${this.target} ${prefix} ${secret}`;
   }
 
-  connect(queueName: string, options: BackendOptions, role: Role): IQueueBackend {
-    const connection = { ...this.#redis, ...IMPATIENT, connectTimeout: 5_000 } as ConnectionOptions;
-    return createRedisBackend(queueName, { ...options, connection, skipVersionCheck: true } as never, role);
+  connect(queueName: string, options: BackendOptions, role: Role): Connection {
+    let over = false;
+    const connection = {
+      ...this.#redis,
+      ...IMPATIENT,
+      connectTimeout: 5_000,
+      // ioredis lets what waits for an answer go only when it gives up connecting, not when it is told to.
+      retryStrategy: () => (over ? null : RETRY_MS * (1 + Math.random())),
+    };
+    const backend = createRedisBackend(
+      queueName,
+      { ...options, connection: connection as ConnectionOptions, skipVersionCheck: true } as QueueBaseOptions,
+      role,
+    ) as RedisQueueBackend;
+    return {
+      backend,
+      letGo() {
+        over = true;
+        // What waits for jobs there would take the wake-up of those that come after.
+        backend.blockingClient?.then(
+          client => {
+            if (client.status === 'ready') client.disconnect();
+          },
+          () => undefined,
+        );
+      },
+    };
   }
 
   openMaintenance(deadlineMs: number, clock: Clock, id: string): Maintenance {
