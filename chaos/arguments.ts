@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { ENGINES, type EngineName, JOURNALS, type Journal } from './engine.ts';
 import type { RunSettings } from './harness/run-fault.ts';
 
-export interface Args extends Omit<RunSettings, 'seed'> {
+export interface Args extends Omit<RunSettings, 'seed' | 'latenessMs'> {
   /** The faults to make, in this order; all when empty. */
   readonly faults: readonly string[];
   /** Undefined: a fresh one. */

@@ -24,7 +24,6 @@ export const cycleFaults: readonly Fault[] = [
     rows: [],
     rate: 2000,
     cycles: 10,
-    lastsMs: [500, 3000],
     redis: AOF_EVERYSEC,
     journal: 'until-persisted',
     inject: stage => blowOf(stage).inject(stage),

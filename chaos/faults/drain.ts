@@ -6,14 +6,16 @@ import type { Fault } from '../harness/fault.ts';
 import type { Stage } from '../harness/stage.ts';
 
 const SPILLED = 100_000;
-const SPILLED_BEFORE_KILL = 5000;
+/** A drain of seconds. */
+const SPILLED_BEFORE_KILL = 20_000;
 const AT_ONCE = 100;
 const SPILL_MS = 300_000;
 /** What the drain must reach, jobs a second. */
 const DRAINED_PER_SECOND = 5000;
 const RETURN_MS = 120_000;
+const RETURNING_MS = 30_000;
 /** The kill comes this long after the drain was seen, at most. */
-const KILL_WITHIN_MS = 500;
+const KILL_WITHIN_MS = 2000;
 
 export const drainFaults: readonly Fault[] = [
   {
@@ -23,14 +25,15 @@ export const drainFaults: readonly Fault[] = [
     needsStandby: true,
     cycles: 3,
     async inject(stage) {
+      const { children, changes, random } = stage;
       await spill(stage, SPILLED_BEFORE_KILL);
+      const restartedAt = sharedClockMs();
       await stage.server.restart();
-      await Promise.all(stage.workers.map(worker => worker.start()));
-      const returning = () => stage.children.some(({ state }) => state === RETURNING);
-      if (!(await stage.sees(returning, RETURN_MS))) stage.problems.push('no process was seen returning');
-      await delay(stage.random.next() * KILL_WITHIN_MS);
-      await Promise.all(stage.children.map(child => stage.killChild(child)));
-      await Promise.all(stage.children.map(child => child.start()));
+      const seen = () => changes.some(({ at, to }) => at >= restartedAt && to === RETURNING);
+      if (!(await stage.sees(seen, RETURNING_MS))) stage.problems.push('no process was seen returning');
+      await delay(random.next() * KILL_WITHIN_MS);
+      await Promise.all(children.map(child => stage.killChild(child)));
+      await Promise.all(children.map(child => child.start()));
       stage.startTraffic();
     },
     lastsMs: [0, 0],
@@ -43,12 +46,11 @@ export const drainFaults: readonly Fault[] = [
     lastsMs: [0, 0],
     inject: stage => spill(stage, SPILLED),
     async heal(stage) {
-      const { ledger, children, workers } = stage;
+      const { ledger, children } = stage;
       await stage.server.restart();
       const healedAt = sharedClockMs();
       stage.look();
       const waiting = ledger.owed;
-      await Promise.all(workers.map(worker => worker.start()));
       const returned = () => children.every(({ state }) => state === PRIMARY);
       if (!(await stage.sees(returned, RETURN_MS))) {
         stage.problems.push(
@@ -65,7 +67,7 @@ export const drainFaults: readonly Fault[] = [
   },
 ];
 
-/** Redis goes, nobody works, and producers add this many beside their rate. */
+/** Redis goes, producers add this many beside their rate, and only then workers come. */
 async function spill(stage: Stage, count: number): Promise<void> {
   await Promise.all(stage.workers.map(worker => stage.closeChild(worker)));
   await stage.server.kill();
@@ -74,4 +76,5 @@ async function spill(stage: Stage, count: number): Promise<void> {
   const answers = await Promise.all(producers.map(producer => producer.ask(each, SPILL_MS)));
   const accepted = answers.reduce<number>((sum, answer) => sum + (answer ?? 0), 0);
   if (accepted < count) stage.problems.push(`of ${count} jobs only ${accepted} were accepted without Redis`);
+  await Promise.all(stage.workers.map(worker => worker.start()));
 }

@@ -27,7 +27,7 @@ export const goneFaults: readonly Fault[] = [
     title: 'Redis killed (append-only file, each write fsynced), restarted',
     rows: [1],
     redis: AOF_ALWAYS,
-    lastsMs: [500, 3000],
+    lastsMs: [1000, 3000],
   },
   {
     ...goneAndBack,
@@ -38,7 +38,7 @@ export const goneFaults: readonly Fault[] = [
     redis: AOF_EVERYSEC,
     // While it fsyncs Redis acknowledges before it writes: a kill in that moment needs a second copy.
     journal: 'until-persisted',
-    lastsMs: [500, 3000],
+    lastsMs: [1000, 3000],
   },
   {
     ...goneAndBack,

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import type { Fault } from '../harness/fault.ts';
 import type { Stage } from '../harness/stage.ts';
 
-/** SIGSTOP: the kernel still accepts connections for it. */
+/** SIGSTOP: the kernel still accepts connections for it. A second may pass as a stall, more must be noticed. */
 export function hang(seconds: number): Fault {
   const lastsMs = seconds * 1000;
   return {
@@ -14,7 +14,7 @@ export function hang(seconds: number): Fault {
     lastsMs: [lastsMs, lastsMs],
     inject: ({ server }) => server.pause(),
     heal: ({ server }) => server.resume(),
-    expect: { away: true },
+    expect: seconds > 1 ? { away: true } : { mostSwitches: 1 },
   };
 }
 

@@ -79,7 +79,7 @@ export function gatherFacts({ ledger, changes, strikes, endedAt, killed }: Evide
     suppressed,
     completedTwice,
     recordedAsFailed: ledger.failed.length,
-    errors: ledger.errors.length,
+    errors: [...ledger.errors.values()].reduce((sum, count) => sum + count, 0),
     longestAddMs,
     p99OnStandbyMs: percentile99(timings.flatMap(({ addsOnStandby }) => addsOnStandby)),
     switchMs: slowest(timings, 'switchMs'),

@@ -49,6 +49,4 @@ export interface Expectations {
   readonly duplicateShare?: number;
   /** No job's result may be taken twice. */
   readonly completedOnce?: true;
-  /** No `add` may fail. */
-  readonly noRejections?: true;
 }

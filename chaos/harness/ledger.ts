@@ -25,7 +25,9 @@ export class Ledger {
   readonly runs = new Map<string, Runs>();
   /** Finished jobs that the engine recorded as failed. */
   readonly failed: Entry[] = [];
-  readonly errors: Entry[] = [];
+  /** Texts of failed adds and of `error` events, and how often. */
+  readonly rejections = new Map<string, number>();
+  readonly errors = new Map<string, number>();
   /** Handlers that ran, in all: grows as long as work goes on. */
   progress = 0;
   /** By worker: when it last ran a job. */
@@ -47,6 +49,7 @@ export class Ledger {
         return;
       case 'acknowledged':
       case 'rejected':
+        if (kind === 'rejected') count(this.rejections, entry.reason);
         this.#settle(key, kind, at, actor);
         return;
       case 'ran':
@@ -60,7 +63,7 @@ export class Ledger {
         this.failed.push(entry);
         return;
       case 'error':
-        this.errors.push(entry);
+        count(this.errors, entry.reason);
     }
   }
 
@@ -100,4 +103,10 @@ export class Ledger {
   #later(times: Map<string, number>, actor: string, at: number): void {
     times.set(actor, Math.max(at, times.get(actor) ?? Number.NEGATIVE_INFINITY));
   }
+}
+
+function count(counts: Map<string, number>, text: string): void {
+  // Ports, ids and times would make every text another one.
+  const kind = text.replaceAll(/\d+/g, 'N');
+  counts.set(kind, (counts.get(kind) ?? 0) + 1);
 }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededRandom } from '../../test/support/random.ts';
 import { type EngineName, type Journal, PRIMARY } from '../engine.ts';
-import { NO_PROGRESS_MS, RECOVER_MS, SETTLE_MS, START_MS } from './bounds.ts';
+import { LATENESS_MS, NO_PROGRESS_MS, RECOVER_MS, SETTLE_MS, START_MS, WORK_OFF_MS } from './bounds.ts';
 import { sharedClockMs } from './clock.ts';
 import { type Facts, gatherFacts } from './facts.ts';
 import type { Fault } from './fault.ts';
+import type { Ledger } from './ledger.ts';
 import type { Result } from './report.ts';
 import { NotPossibleError, SLOTS, Stage } from './stage.ts';
 import type { Strike } from './timings.ts';
@@ -22,12 +23,15 @@ export interface RunSettings {
   readonly cycles?: number | undefined;
   readonly journal?: Journal | undefined;
   readonly idempotent: boolean;
+  /** What a call of `add` may take beyond its deadline because the machine is busy. 100 ms when not given. */
+  readonly latenessMs?: number;
 }
 
 const DEFAULT_RATE = 200;
 const DEFAULT_LASTS_MS = [2000, 4000] as const;
 /** The earliest moment of a strike, as a share of the traffic before it. */
 const EARLIEST = 0.2;
+const TEXTS_SHOWN = 3;
 
 /** Runs one fault on a stage of its own, from the start of Redis to the verdict. Never rejects. */
 export async function runFault(fault: Fault, settings: RunSettings): Promise<Result> {
@@ -48,7 +52,7 @@ export async function runFault(fault: Fault, settings: RunSettings): Promise<Res
       idempotent: settings.idempotent,
     });
     const { facts, reasons } = await play(stage, fault, settings);
-    const notes = [...stage.notes, ...notesOn(facts)];
+    const notes = [...stage.notes, ...notesOn(facts, stage.ledger)];
     return result({ verdict: reasons.length === 0 ? 'ok' : 'FAILED', reasons, notes, facts });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -93,7 +97,13 @@ async function play(
 
   const facts = gatherFacts({ ledger, changes, strikes, endedAt, killed });
   const hasStates = settings.engine !== 'redis';
-  const circumstances = { hasStates, idempotent: settings.idempotent, strikes: strikes.length, slots: SLOTS };
+  const circumstances = {
+    hasStates,
+    idempotent: settings.idempotent,
+    strikes: strikes.length,
+    slots: SLOTS,
+    latenessMs: settings.latenessMs ?? LATENESS_MS,
+  };
   return { facts, reasons: [...broken(fault, facts, circumstances), ...problems] };
 }
 
@@ -117,7 +127,7 @@ async function workedOff(stage: Stage): Promise<void> {
     if (ledger.progress !== seen.progress) seen = { progress: ledger.progress, at: sharedClockMs() };
     return sharedClockMs() - seen.at < NO_PROGRESS_MS;
   };
-  await stage.sees(() => ledger.owed === 0 || !goesOn(), Number.POSITIVE_INFINITY);
+  await stage.sees(() => ledger.owed === 0 || !goesOn(), WORK_OFF_MS);
 
   let left: number | undefined;
   const [asked] = stage.producers;
@@ -127,22 +137,30 @@ async function workedOff(stage: Stage): Promise<void> {
       stage.look();
       return left === 0 || !goesOn();
     },
-    Number.POSITIVE_INFINITY,
+    WORK_OFF_MS,
     200,
   );
   if (left === undefined) problems.push('the queue could not be counted at the end');
   else if (left > 0) problems.push(`${left} jobs are left in the queue, and nobody runs them`);
 }
 
-function notesOn(facts: Facts): string[] {
-  const { p99OnStandbyMs, resumeMs, rejected, suppressed } = facts;
+function notesOn(facts: Facts, { rejections, errors }: Ledger): string[] {
+  const { p99OnStandbyMs, resumeMs, suppressed } = facts;
   const ms = (value: number | undefined) => (value === undefined ? 'none' : `${Math.round(value)} ms`);
   return [
     `first job added and processed after the fault: ${ms(resumeMs)}`,
     ...(p99OnStandbyMs === undefined ? [] : [`adds on the standby: p99 ${ms(p99OnStandbyMs)}`]),
-    ...(rejected === 0 ? [] : [`${rejected} adds failed`]),
     ...(suppressed === 0 ? [] : [`${suppressed} second runs found the work done`]),
+    ...mostFrequent('adds failed', rejections),
+    ...mostFrequent('error events', errors),
   ];
+}
+
+function mostFrequent(what: string, counts: ReadonlyMap<string, number>): string[] {
+  const sorted = [...counts].toSorted(([, one], [, other]) => other - one);
+  const shown = sorted.slice(0, TEXTS_SHOWN).map(([text, count]) => `${count}x "${text}"`);
+  const more = sorted.length > TEXTS_SHOWN ? `, and ${sorted.length - TEXTS_SHOWN} more kinds` : '';
+  return shown.length === 0 ? [] : [`${what}: ${shown.join(', ')}${more}`];
 }
 
 /** FNV-1a, 32 bits. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type Runner, withoutPrivileges } from '../../test/faults/index.ts';
 import { type RedisServer, startRedis } from '../../test/servers/index.ts';
-import type { SeededRandom } from '../../test/support/random.ts';
+import { type SeededRandom, seededRandom } from '../../test/support/random.ts';
 import { removeTempDir, tempDir } from '../../test/support/temp-dir.ts';
 import { DoneRecord } from '../actors/done-record.ts';
 import { type EngineAddress, type EngineName, type Journal, PRIMARY } from '../engine.ts';
@@ -105,7 +105,9 @@ export class Stage implements AsyncDisposable {
     let stage: Stage | undefined;
     try {
       server = await startRedis({ args: [...(fault.redis ?? DEFAULT_REDIS)], dir: join(folder, 'redis') });
-      if (fault.proxied) proxy = await ChaosProxy.start(server.port, options.random);
+      // A source of its own: what traffic there is must not move the moments of the strikes.
+      const chance = seededRandom(options.random.int(0, 2 ** 32 - 1));
+      if (fault.proxied) proxy = await ChaosProxy.start(server.port, chance);
       stage = new Stage(fault, options, { server, proxy, folder, runner });
       await Promise.all(stage.children.map(child => child.start()));
       return stage;

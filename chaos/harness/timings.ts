@@ -1,4 +1,5 @@
 import { PRIMARY, type StateChange } from '../engine.ts';
+import { HEALED_UNNOTICED_MS } from './bounds.ts';
 import type { Ledger } from './ledger.ts';
 
 /** A change of state as a child process told it, at a time of the shared clock. */
@@ -41,7 +42,7 @@ export function timingsOf(
   const during = changes.filter(({ at }) => at >= injectedAt && at < until);
   const away = during.filter(({ from, to }) => from === PRIMARY && to !== PRIMARY);
   const back = during.filter(({ from, to }) => from !== undefined && to === PRIMARY);
-  const late = back.filter(({ at }) => at >= healedAt);
+  const late = back.filter(({ at }) => at > healedAt - HEALED_UNNOTICED_MS);
 
   const firstAway = new Map<string, number>();
   for (const { actor, at } of away) firstAway.set(actor, Math.min(at, firstAway.get(actor) ?? at));
@@ -92,5 +93,5 @@ function latest(times: Iterable<number>): number | undefined {
 }
 
 function since(start: number, at: number | undefined): number | undefined {
-  return at === undefined ? undefined : at - start;
+  return at === undefined ? undefined : Math.max(0, at - start);
 }
