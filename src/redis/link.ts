@@ -2,7 +2,7 @@ import { Cluster, Redis } from 'ioredis';
 import type { RedisTarget } from '../config/index.ts';
 import { DeadlineError } from './deadline.ts';
 import { classifyFailure } from './failure.ts';
-import { lookForTls } from './second-look.ts';
+import { lookAgain } from './second-look.ts';
 
 /** What both of ioredis's clients are. */
 export type RedisClient = Redis | Cluster;
@@ -60,7 +60,7 @@ export class Link {
   /** Redis waits for more where it is greeted in TLS and speaks none: the time to find out is while we wait. */
   async #doubt(): Promise<void> {
     if (this.#connected) return;
-    const found = await lookForTls(this.#target, this.#timeoutMs / 4, this.#end.signal);
+    const found = await lookAgain(this.#target, this.#timeoutMs / 4, this.#end.signal);
     if (found === undefined || this.usable) return;
     this.#trouble = found;
     this.destroy();
@@ -77,7 +77,7 @@ export class Link {
       return reason;
     }
     if (failure !== 'connection' || !this.#connected) return undefined;
-    const found = await lookForTls(this.#target, this.#timeoutMs / 4, this.#end.signal);
+    const found = await lookAgain(this.#target, this.#timeoutMs / 4, this.#end.signal);
     return (
       found ?? new Error('Connection is closed: the server closed it before it answered', { cause: error })
     );
