@@ -1,11 +1,8 @@
-import { Cluster, Redis } from 'ioredis';
 import type { RedisTarget } from '../config/index.ts';
 import { DeadlineError } from './deadline.ts';
 import { classifyFailure } from './failure.ts';
+import { openCluster, openRedis, type RedisClient } from './open.ts';
 import { lookAgain } from './second-look.ts';
-
-/** What both of ioredis's clients are. */
-export type RedisClient = Redis | Cluster;
 
 /**
  * One connection that is opened once and never again: no reconnecting, no command sent twice, no error without a
@@ -27,7 +24,7 @@ export class Link {
   constructor(target: RedisTarget, timeoutMs: number) {
     this.#target = target;
     this.#timeoutMs = timeoutMs;
-    this.client = target.cluster ? clusterClient(target, timeoutMs) : singleClient(target, timeoutMs);
+    this.client = openOnce(target, timeoutMs);
     const note = (error: unknown) => {
       this.#trouble ??= error;
     };
@@ -112,11 +109,10 @@ export class Link {
   }
 }
 
-/** What holds for each connection to a server. */
-function linkOptions({ cluster: _, commandTimeout: __, ...given }: RedisTarget, timeoutMs: number) {
-  return {
-    ...given,
-    replyMapping: 'legacy' as const,
+function openOnce({ commandTimeout: _, ...target }: RedisTarget, timeoutMs: number): RedisClient {
+  const options: RedisTarget = {
+    ...target,
+    replyMapping: 'legacy',
     connectTimeout: timeoutMs,
     // After asking a hung server to close, ioredis waits this long before it closes by itself. Milliseconds.
     disconnectTimeout: 1,
@@ -127,45 +123,19 @@ function linkOptions({ cluster: _, commandTimeout: __, ...given }: RedisTarget, 
     // It would wait while Redis is loading; the first command tells.
     enableReadyCheck: false,
     enableAutoPipelining: false,
-    lazyConnect: true,
-  };
-}
-
-function singleClient(target: RedisTarget, timeoutMs: number): Redis {
-  return new Redis({
-    ...linkOptions(target, timeoutMs),
     enableOfflineQueue: false,
+    lazyConnect: true,
     retryStrategy: () => null,
-  });
-}
-
-function clusterClient(target: RedisTarget, timeoutMs: number): Cluster {
-  const {
-    host: _,
-    port: __,
-    path: ___,
-    sentinels: ____,
-    db: _____,
-    ...redisOptions
-  } = linkOptions(target, timeoutMs);
-  return new Cluster([...(target.cluster ?? [])], {
-    redisOptions,
+  };
+  if (!target.cluster) return openRedis(options);
+  return openCluster(options, {
     lazyConnect: true,
     enableReadyCheck: false,
-    // A node is connected to at its first command, which has to wait for that.
-    enableOfflineQueue: true,
     clusterRetryStrategy: () => null,
     maxRedirections: 3,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     // Nodes are asked one after the other: one that hangs must leave time for another.
     slotsRefreshTimeout: Math.ceil(timeoutMs / 2),
-    ...(target.tls ? { dnsLookup: keepName } : {}),
   });
 }
-
-/** A certificate is made out to a name, not to the address it resolves to. */
-export const keepName = (
-  name: string,
-  callback: (error: NodeJS.ErrnoException | null, address: string) => void,
-): void => callback(null, name);
