@@ -18,6 +18,7 @@ export class Link {
   readonly #end = new AbortController();
   #trouble: unknown;
   #connected = false;
+  #opened = false;
   /** Of a cluster that cannot be opened: the connection to the node that is asked why. */
   #inner: Link | undefined;
 
@@ -25,8 +26,9 @@ export class Link {
     this.#target = target;
     this.#timeoutMs = timeoutMs;
     this.client = openOnce(target, timeoutMs);
+    // What comes after the first is a consequence; on a cluster it may be about another node.
     const note = (error: unknown) => {
-      this.#trouble ??= error;
+      if (this.#trouble === undefined || target.cluster) this.#trouble = error;
     };
     this.client.on('error', note);
     this.client.on('node error', note);
@@ -45,6 +47,7 @@ export class Link {
       // SELECT may have failed: ioredis goes on all the same, in another database.
       if (this.#trouble !== undefined && !cluster) throw this.#trouble;
       this.#trouble = undefined;
+      this.#opened = true;
     } catch (error) {
       const better = this.#end.signal.aborted ? undefined : await this.#reason(this.telling(error));
       this.destroy();
@@ -97,7 +100,10 @@ export class Link {
 
   /** The more telling of a command's error and of what the connection was told. */
   telling(error: unknown): unknown {
-    return classifyFailure(error) === 'connection' ? (this.#trouble ?? error) : error;
+    if (classifyFailure(error) !== 'connection') return error;
+    const told = this.#trouble ?? error;
+    const lostNode = this.#target.cluster && this.#opened && classifyFailure(told) === 'refused';
+    return lostNode ? new Error('CLUSTERDOWN the node that keeps the queues is gone', { cause: told }) : told;
   }
 
   /** Ends it whatever it is doing; what waits for an answer is rejected. */
