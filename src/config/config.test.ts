@@ -113,6 +113,18 @@ describe('precedence', () => {
     expect(resolve({ ...url, REDIS_URL: 'redis://h' }).redis).toMatchObject({ password: 'outside', db: 2 });
   });
 
+  it('keeps the queues of a cluster on one node each by a prefix in braces', () => {
+    const cluster = { REDIS_URL: 'redis+cluster://h', REDIS_PASSWORD: 'pw' };
+    expect(resolve(cluster)).toMatchObject({
+      prefix: '{bull}',
+      redis: { cluster: [{ host: 'h', port: 6379 }], password: 'pw' },
+    });
+    expect(resolve(cluster, { prefix: 'app:{x}' }).prefix).toBe('app:{x}');
+    expect(resolve(cluster, { prefix: 'app:{}' }).prefix).toBe('{app:{}}');
+    expect(resolve({ REDIS_URL: 'redis://h' }).prefix).toBe('bull');
+    expect(resolve(cluster, { engine: 'sqlite' }).prefix).toBe('bull');
+  });
+
   it('reads the rest', () => {
     const config = resolve({
       CONCURRENCY: '200',
@@ -183,7 +195,15 @@ describe('bad values', () => {
     [{ sqlite: { path: 'x' } }, 'sqlite.path', 'no such option'],
     [{ prefix: '' }, 'prefix', '""'],
     [{ redis: 'http://u:hunter2@h' }, 'redis', 'not shown'],
-    [{ redis: { keyPrefix: 'x:' } }, 'redis', 'type object'],
+    [{ redis: { keyPrefix: 'x:' } }, 'redis.keyPrefix', 'type string'],
+    [{ redis: 'redis+sentinel://u:hunter2@h' }, 'redis', 'it names no master'],
+    [{ redis: 7 }, 'redis', 'received 7'],
+    [{ redis: { sentinels: [{ host: 'h' }], password: 'hunter2' } }, 'redis.name', 'nothing'],
+    [{ redis: { sentinels: [], name: 'main' } }, 'redis.sentinels', 'a list of 0'],
+    [{ redis: { host: 'h', name: 'main' } }, 'redis.sentinels', 'nothing'],
+    [{ redis: { cluster: [] } }, 'redis.cluster', 'a list of 0'],
+    [{ redis: { cluster: [{ host: 'h', port: 1 }], host: 'h' } }, 'redis.cluster', 'a list of 1'],
+    [{ redis: { cluster: [{ host: 'h', port: 1 }], db: 2 } }, 'redis.db', '2'],
     [{ postgres: 'mysql://u:hunter2@h' }, 'postgres', 'not shown'],
   ])('option %j is refused', (options, option, received) => {
     const error = failure(() => resolve({}, options as ConfigOptions));
@@ -191,6 +211,21 @@ describe('bad values', () => {
     expect(error.message).toContain(`Option ${option} must be`);
     expect(error.message).toContain(received);
     expect(error.message).not.toContain('hunter2');
+  });
+
+  it('has no database but 0 in a cluster', () => {
+    const cluster = { REDIS_URL: 'redis+cluster://u:hunter2@h' };
+    expect(resolve({ ...cluster, REDIS_DB: '0' }).redis).not.toHaveProperty('db');
+    const error = failure(() => resolve({ ...cluster, REDIS_DB: '3' }));
+    expect(isSpillwayError(error, 'SPILLWAY_INVALID_CONFIG')).toBe(true);
+    expect(error.message).toContain('REDIS_DB must be absent or 0');
+    expect(error.message).not.toContain('hunter2');
+  });
+
+  it('knows the secret of a URL with several hosts, used or not', () => {
+    const environment = { REDIS_URL: 'redis+sentinel://u:hunter2%40@h,i/main', REDIS_ENABLED: 'false' };
+    expect(resolve(environment).secrets).toEqual(['hunter2@']);
+    expect(resolve(environment, { engine: 'sqlite' }).secrets).toEqual(['hunter2@']);
   });
 
   it('knows every secret it was given', () => {

@@ -1,4 +1,5 @@
 export { type EnvironmentName, environmentNames } from './environment.ts';
+export { clusterPrefix, redisOptionsOf } from './redis-target.ts';
 export { configDefaults, resolveConfig } from './resolve.ts';
 export {
   type Config,

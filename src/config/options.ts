@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { SpillwayError } from '../shared/errors.ts';
-import { parseRedisUrl, redisUrlRange } from './redis-url.ts';
+import { redisOptionsOf } from './redis-target.ts';
+import { redisUrlRange } from './redis-url.ts';
 import { type ConfigOptions, engineNames } from './types.ts';
 
 const ranges: Readonly<Record<string, string>> = {
@@ -10,7 +11,6 @@ const ranges: Readonly<Record<string, string>> = {
   'sqlite.durability': 'full or normal',
   'sqlite.busyTimeoutMs': 'a whole number from 100 to 600000 ms',
   redis: `${redisUrlRange}, or ioredis options`,
-  'redis.keyPrefix': 'absent: BullMQ cannot work with it, use the option prefix',
   postgres: 'postgres://[user:password@]host[:port]/database, a pool config or a pool',
   prefix: '1 to 100 characters without spaces',
   shutdownTimeoutMs: 'a whole number from 0 to 86400000 ms',
@@ -32,10 +32,7 @@ const optionsSchema = z.object({
     })
     .optional(),
   redis: z
-    .union([
-      z.string().refine(url => 'options' in parseRedisUrl(url)),
-      z.looseObject({ keyPrefix: z.undefined().optional() }),
-    ])
+    .union([z.string(), z.custom<object>(value => typeof value === 'object' && value !== null)])
     .optional(),
   postgres: z
     .union([
@@ -58,7 +55,10 @@ const optionsSchema = z.object({
  */
 export function checkOptions(options: ConfigOptions): void {
   const result = optionsSchema.safeParse(options);
-  if (result.success) return;
+  if (result.success) {
+    if (options.redis !== undefined) redisOptionsOf(options.redis);
+    return;
+  }
   const path = result.error.issues[0]?.path.map(String) ?? [];
   const unknownKey = result.error.issues.find(issue => issue.code === 'unrecognized_keys')?.keys[0];
   const option = [...path, ...(unknownKey === undefined ? [] : [unknownKey])].join('.') || 'options';

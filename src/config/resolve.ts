@@ -1,9 +1,8 @@
-import type { RedisOptions } from 'ioredis';
 import { SpillwayError } from '../shared/errors.ts';
 import { type ParsedEnvironment, parseEnvironment, redisNames } from './environment.ts';
 import { checkOptions } from './options.ts';
-import { parseRedisUrl } from './redis-url.ts';
-import type { Config, ConfigOptions, ConfigWarning, EngineName } from './types.ts';
+import { clusterPrefix, redisOptionsOf } from './redis-target.ts';
+import type { Config, ConfigOptions, ConfigWarning, EngineName, RedisTarget } from './types.ts';
 
 export const configDefaults = {
   file: './spillway.db',
@@ -37,6 +36,7 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
       { details: { variable: 'POSTGRES_URL' } },
     );
   }
+  const prefix = options.prefix ?? configDefaults.prefix;
   const concurrency = environment.CONCURRENCY;
   const alertWebhookUrl = environment.REDIS_ALERT_WEBHOOK_URL;
   return {
@@ -52,7 +52,7 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
       retryDelayMs: environment.REDIS_RETRY_DELAY ?? configDefaults.redisTuning.retryDelayMs,
     },
     postgres,
-    prefix: options.prefix ?? configDefaults.prefix,
+    prefix: chosen.engine === 'redis' && redis.options.cluster ? clusterPrefix(prefix) : prefix,
     shutdownTimeoutMs: options.shutdownTimeoutMs ?? configDefaults.shutdownTimeoutMs,
     worker: {
       ...(concurrency === undefined ? {} : { concurrency }),
@@ -70,7 +70,7 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
 }
 
 interface RedisAddress {
-  options: RedisOptions;
+  options: RedisTarget;
   /** The option or variable that says a Redis is there; undefined when nothing does. */
   source: string | undefined;
 }
@@ -81,8 +81,8 @@ function redisAddress(
   warnings: ConfigWarning[],
 ): RedisAddress {
   if (options.redis !== undefined) {
-    const given = typeof options.redis === 'string' ? fromUrl(options.redis) : { ...options.redis };
-    if (given.tls?.rejectUnauthorized === false) {
+    const given = redisOptionsOf(options.redis);
+    if ([given.tls, given.sentinelTLS].some(tls => tls?.rejectUnauthorized === false)) {
       warnings.push({
         name: 'redis-tls-unverified',
         message:
@@ -93,7 +93,7 @@ function redisAddress(
   }
   const password = environment.REDIS_PASSWORD;
   if (environment.REDIS_URL !== undefined) {
-    const url = fromUrl(environment.REDIS_URL);
+    const url = redisOptionsOf(environment.REDIS_URL);
     const elsewhere = environment.REDIS_HOST !== undefined && environment.REDIS_HOST !== url.host;
     const otherPort = environment.REDIS_PORT !== undefined && environment.REDIS_PORT !== url.port;
     if (elsewhere || otherPort) {
@@ -105,7 +105,7 @@ function redisAddress(
     return {
       options: {
         ...(password === undefined ? {} : { password }),
-        ...(environment.REDIS_DB === undefined ? {} : { db: environment.REDIS_DB }),
+        ...databaseFor(url, environment.REDIS_DB),
         ...url,
       },
       source: 'REDIS_URL is set',
@@ -123,12 +123,16 @@ function redisAddress(
   };
 }
 
-function fromUrl(url: string): RedisOptions {
-  const parsed = parseRedisUrl(url);
-  // Both callers have checked the URL; this keeps the promise for one that has not.
-  if ('reason' in parsed)
-    throw new SpillwayError('SPILLWAY_INVALID_CONFIG', `The Redis URL cannot be used: ${parsed.reason}`);
-  return parsed.options;
+/** REDIS_DB, for a URL that names none. */
+function databaseFor(url: RedisTarget, db: number | undefined): { db?: number } {
+  if (db === undefined || (url.cluster && db === 0)) return {};
+  if (!url.cluster) return { db };
+  const range = 'absent or 0: a cluster has no other database';
+  throw new SpillwayError(
+    'SPILLWAY_INVALID_CONFIG',
+    `Environment variable REDIS_DB must be ${range}; received "${db}", and REDIS_URL is that of a cluster`,
+    { details: { variable: 'REDIS_DB', range } },
+  );
 }
 
 /** The names that switch Redis on when true and off when false. */
@@ -201,7 +205,7 @@ function chooseEngine(
 }
 
 function secretsOf(
-  redis: RedisOptions,
+  redis: RedisTarget,
   postgres: Config['postgres'],
   alertUrl: string | undefined,
   environment: Readonly<Record<string, string | undefined>>,
@@ -224,8 +228,11 @@ function secretsOf(
 }
 
 function passwordIn(url: unknown): string | undefined {
-  if (typeof url !== 'string' || !URL.canParse(url)) return undefined;
-  const { password } = new URL(url);
+  if (typeof url !== 'string') return undefined;
+  // Several hosts are no URL to Node.
+  const password = URL.canParse(url)
+    ? new URL(url).password
+    : (/^[^:/]+:\/\/[^:/]*:(.*)@/.exec(url)?.[1] ?? '');
   try {
     return decodeURIComponent(password);
   } catch {

@@ -44,11 +44,14 @@ export interface ConfigOptions {
   engine?: EngineName;
   /** The SQLite engine's file and durability. The file defaults to SPILLWAY_FILE, then `./spillway.db`. */
   sqlite?: Partial<SqliteOptions>;
-  /** A `redis://` or `rediss://` URL, or ioredis options (Sentinel included). Replaces every REDIS_* address variable. */
-  redis?: string | RedisOptions;
+  /**
+   * Where Redis is: a URL (`redis://`, `redis+sentinel://`, `redis+cluster://`, with TLS `rediss…`), or options as
+   * `RedisTarget` has them. Replaces every REDIS_* address variable.
+   */
+  redis?: string | RedisTarget;
   /** A `postgres://` URL, a node-postgres pool config (optionally with `schema`), or a pool, which stays yours to close. */
   postgres?: PostgresConnectionOptions;
-  /** Prefix of all keys in Redis, as BullMQ's `prefix`. 1 to 100 characters. Default `bull`. */
+  /** Prefix of all keys in Redis, as BullMQ's `prefix`. 1 to 100 characters. Default `bull`; on a cluster in braces, `{bull}`. */
   prefix?: string;
   /**
    * How long `close()` and a signal wait for running jobs before they are given back to the queue.

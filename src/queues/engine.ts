@@ -2,12 +2,16 @@ import {
   type BackendFactory,
   type ConnectionOptions,
   createPostgresBackend,
-  createRedisBackend,
   type RedisQueueBackend,
 } from 'bullmq';
 import type { Config } from '../config/index.ts';
 import { createSqliteBackend, type SqliteConnectionOptions } from '../engines/sqlite/index.ts';
-import { consumerOptions, describeRedisTarget, producerOptions } from '../redis/index.ts';
+import {
+  consumerOptions,
+  createTargetBackend,
+  describeRedisTarget,
+  producerOptions,
+} from '../redis/index.ts';
 
 /** BullMQ's constructor options that differ by engine and by what the object does. */
 export interface EngineConnection {
@@ -36,14 +40,16 @@ export function createEngine(config: Config): Engine {
   switch (config.engine) {
     case 'redis':
       return {
-        factory: createRedisBackend,
+        factory: createTargetBackend as Engine['factory'],
         producer: {
-          connection: producerOptions(config.redis, config.redisTuning) as ConnectionOptions,
+          connection: producerOptions(config.redis, config.redisTuning, Math.random) as ConnectionOptions,
           // BullMQ otherwise waits without end for a first connection before it even looks at a command's timeout.
           skipWaitingForReady: true,
           skipVersionCheck: true,
         },
-        consumer: { connection: consumerOptions(config.redis, config.redisTuning) as ConnectionOptions },
+        consumer: {
+          connection: consumerOptions(config.redis, config.redisTuning, Math.random) as ConnectionOptions,
+        },
         target: describeRedisTarget(config.redis),
       };
     case 'postgres':

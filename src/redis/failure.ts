@@ -100,8 +100,9 @@ const byText: readonly (readonly [RegExp, FailureClass])[] = [
   [/^Command timed out$|^Socket timeout\.|^connect ETIMEDOUT|^timeout$/, 'timeout'],
   [/^Connection is closed|^Stream isn't writeable|^Cluster isn't ready/, 'connection'],
   [/^None of startup nodes is available|^Cluster is (ended|disconnect)/, 'connection'],
+  [/^Failed to refresh slots cache/, 'connection'],
   [/^Command aborted due to connection close|^Reached the max retries per request/, 'connection'],
-  [/^Failed to refresh slots cache|^Too many Cluster redirections/, 'clusterdown'],
+  [/^Too many Cluster redirections/, 'clusterdown'],
   [/^Client network socket disconnected before secure TLS/, 'connection'],
 ];
 
@@ -136,7 +137,7 @@ function classify(error: unknown, depth: number, causes: boolean): FailureClass 
 
 /** Says little: what caused it says more. */
 function isVague(own: FailureClass): boolean {
-  return own === 'other' || own === 'connection' || own === 'clusterdown' || own === 'refused';
+  return own === 'other' || own === 'connection' || own === 'refused';
 }
 
 function listOf(value: unknown): unknown[] {

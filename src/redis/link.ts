@@ -1,11 +1,8 @@
-import { Cluster, Redis } from 'ioredis';
 import type { RedisTarget } from '../config/index.ts';
 import { DeadlineError } from './deadline.ts';
 import { classifyFailure } from './failure.ts';
-import { lookForTls } from './second-look.ts';
-
-/** What both of ioredis's clients are. */
-export type RedisClient = Redis | Cluster;
+import { openCluster, openRedis, type RedisClient } from './open.ts';
+import { lookAgain } from './second-look.ts';
 
 /**
  * One connection that is opened once and never again: no reconnecting, no command sent twice, no error without a
@@ -21,15 +18,17 @@ export class Link {
   readonly #end = new AbortController();
   #trouble: unknown;
   #connected = false;
+  #opened = false;
   /** Of a cluster that cannot be opened: the connection to the node that is asked why. */
   #inner: Link | undefined;
 
   constructor(target: RedisTarget, timeoutMs: number) {
     this.#target = target;
     this.#timeoutMs = timeoutMs;
-    this.client = target.cluster ? clusterClient(target, timeoutMs) : singleClient(target, timeoutMs);
+    this.client = openOnce(target, timeoutMs);
+    // What comes after the first is a consequence; on a cluster it may be about another node.
     const note = (error: unknown) => {
-      this.#trouble ??= error;
+      if (this.#trouble === undefined || target.cluster) this.#trouble = error;
     };
     this.client.on('error', note);
     this.client.on('node error', note);
@@ -48,6 +47,7 @@ export class Link {
       // SELECT may have failed: ioredis goes on all the same, in another database.
       if (this.#trouble !== undefined && !cluster) throw this.#trouble;
       this.#trouble = undefined;
+      this.#opened = true;
     } catch (error) {
       const better = this.#end.signal.aborted ? undefined : await this.#reason(this.telling(error));
       this.destroy();
@@ -60,7 +60,7 @@ export class Link {
   /** Redis waits for more where it is greeted in TLS and speaks none: the time to find out is while we wait. */
   async #doubt(): Promise<void> {
     if (this.#connected) return;
-    const found = await lookForTls(this.#target, this.#timeoutMs / 4, this.#end.signal);
+    const found = await lookAgain(this.#target, this.#timeoutMs / 4, this.#end.signal);
     if (found === undefined || this.usable) return;
     this.#trouble = found;
     this.destroy();
@@ -77,7 +77,7 @@ export class Link {
       return reason;
     }
     if (failure !== 'connection' || !this.#connected) return undefined;
-    const found = await lookForTls(this.#target, this.#timeoutMs / 4, this.#end.signal);
+    const found = await lookAgain(this.#target, this.#timeoutMs / 4, this.#end.signal);
     return (
       found ?? new Error('Connection is closed: the server closed it before it answered', { cause: error })
     );
@@ -100,7 +100,10 @@ export class Link {
 
   /** The more telling of a command's error and of what the connection was told. */
   telling(error: unknown): unknown {
-    return classifyFailure(error) === 'connection' ? (this.#trouble ?? error) : error;
+    if (classifyFailure(error) !== 'connection') return error;
+    const told = this.#trouble ?? error;
+    const lostNode = this.#target.cluster && this.#opened && classifyFailure(told) === 'refused';
+    return lostNode ? new Error('CLUSTERDOWN the node that keeps the queues is gone', { cause: told }) : told;
   }
 
   /** Ends it whatever it is doing; what waits for an answer is rejected. */
@@ -112,11 +115,10 @@ export class Link {
   }
 }
 
-/** What holds for each connection to a server. */
-function linkOptions({ cluster: _, commandTimeout: __, ...given }: RedisTarget, timeoutMs: number) {
-  return {
-    ...given,
-    replyMapping: 'legacy' as const,
+function openOnce({ commandTimeout: _, ...target }: RedisTarget, timeoutMs: number): RedisClient {
+  const options: RedisTarget = {
+    ...target,
+    replyMapping: 'legacy',
     connectTimeout: timeoutMs,
     // After asking a hung server to close, ioredis waits this long before it closes by itself. Milliseconds.
     disconnectTimeout: 1,
@@ -127,45 +129,19 @@ function linkOptions({ cluster: _, commandTimeout: __, ...given }: RedisTarget, 
     // It would wait while Redis is loading; the first command tells.
     enableReadyCheck: false,
     enableAutoPipelining: false,
-    lazyConnect: true,
-  };
-}
-
-function singleClient(target: RedisTarget, timeoutMs: number): Redis {
-  return new Redis({
-    ...linkOptions(target, timeoutMs),
     enableOfflineQueue: false,
+    lazyConnect: true,
     retryStrategy: () => null,
-  });
-}
-
-function clusterClient(target: RedisTarget, timeoutMs: number): Cluster {
-  const {
-    host: _,
-    port: __,
-    path: ___,
-    sentinels: ____,
-    db: _____,
-    ...redisOptions
-  } = linkOptions(target, timeoutMs);
-  return new Cluster([...(target.cluster ?? [])], {
-    redisOptions,
+  };
+  if (!target.cluster) return openRedis(options);
+  return openCluster(options, {
     lazyConnect: true,
     enableReadyCheck: false,
-    // A node is connected to at its first command, which has to wait for that.
-    enableOfflineQueue: true,
     clusterRetryStrategy: () => null,
     maxRedirections: 3,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     // Nodes are asked one after the other: one that hangs must leave time for another.
     slotsRefreshTimeout: Math.ceil(timeoutMs / 2),
-    ...(target.tls ? { dnsLookup: keepName } : {}),
   });
 }
-
-/** A certificate is made out to a name, not to the address it resolves to. */
-export const keepName = (
-  name: string,
-  callback: (error: NodeJS.ErrnoException | null, address: string) => void,
-): void => callback(null, name);

@@ -1,13 +1,58 @@
-import { Redis, type RedisOptions } from 'ioredis';
-export function openRedis(options: RedisOptions): Redis {
-  return new Redis(options as never);
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import type { RedisTarget } from '../config/index.ts';
+
+/** What both of ioredis's clients are. */
+export type RedisClient = Redis | Cluster;
+
+/**
+ * Opens ioredis's client for a target: `Redis` for one server or the master of a Sentinel group, `Cluster` where it names
+ * the nodes of one. It connects at once unless `lazyConnect` is set; who opens it listens to `error` and disconnects it.
+ *
+ * On a cluster the options hold for each of its nodes, but for these: `retryStrategy` is that of the whole cluster;
+ * `commandTimeout` counts from the call, also while no node is known yet; commands wait for a node to be connected to,
+ * whatever `enableOfflineQueue` says, since that is done at the first command; and with
+ * `autoResendUnfulfilledCommands: false` a command that was under way when a node was lost is not sent to another.
+ */
+export function openRedis(options: RedisOptions & { cluster?: never }): Redis;
+export function openRedis(options: RedisTarget): RedisClient;
+export function openRedis(options: RedisTarget): RedisClient {
+  const { cluster, ...single } = options;
+  if (cluster) {
+    const { retryStrategy, autoResendUnfulfilledCommands, lazyConnect = false } = single;
+    return openCluster(options, {
+      lazyConnect,
+      ...(retryStrategy === undefined ? {} : { clusterRetryStrategy: retryStrategy }),
+      ...(autoResendUnfulfilledCommands === false ? { retryDelayOnFailover: 0 } : {}),
+    });
+  }
+  return new Redis({ ...single, replyMapping: 'legacy' });
 }
-export function redisOptionsOf(given: string | RedisOptions): RedisOptions {
-  if (typeof given !== 'string') return given;
-  const url = new URL(given);
-  return {
-    host: url.hostname,
-    port: Number(url.port || 6379),
-    ...(url.password ? { password: url.password } : {}),
-  };
+
+/** Says where, or belongs to the whole cluster: nothing for a single node. */
+const NOT_A_NODES = [
+  ...['cluster', 'host', 'port', 'path', 'sentinels', 'name', 'db'],
+  ...['retryStrategy', 'enableOfflineQueue', 'lazyConnect'],
+];
+
+/** A cluster's client with the options of its target for each node, and these for the whole. */
+export function openCluster(target: RedisTarget, options: Omit<ClusterOptions, 'redisOptions'>): Cluster {
+  const node: RedisOptions = Object.fromEntries(
+    Object.entries(target).filter(([name]) => !NOT_A_NODES.includes(name)),
+  );
+  return new BoundedCluster([...(target.cluster ?? [])], {
+    redisOptions: { ...node, replyMapping: 'legacy' },
+    ...(node.natMap === undefined ? {} : { natMap: node.natMap }),
+    // A certificate is made out to a name, not to the address it resolves to.
+    ...(node.tls ? { dnsLookup: (name, callback) => callback(null, name) } : {}),
+    ...options,
+  });
+}
+
+/** ioredis's own counts a command's time only once it has chosen a node: before, it waits without end. */
+class BoundedCluster extends Cluster {
+  override sendCommand(...[command, ...rest]: Parameters<Cluster['sendCommand']>): unknown {
+    const bound = this.options.redisOptions?.commandTimeout;
+    if (typeof bound === 'number') command.setTimeout(bound);
+    return super.sendCommand(command, ...rest);
+  }
 }

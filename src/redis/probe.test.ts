@@ -1,53 +1,16 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type RedisServer, startRedis } from '../../test/servers/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { admin, afterTest, classOf, probeOf, redisServer, watchTests } from '../../test/redis/probing.ts';
 import { systemClock } from '../shared/clock.ts';
-import { DeadlineError, type ProbeResult, RedisProbe, type RedisProbeOptions } from './index.ts';
+import { DeadlineError, type ProbeResult } from './index.ts';
 
-const closers: (() => unknown)[] = [];
-const complaints = vi.spyOn(console, 'error').mockImplementation(() => {});
-beforeEach(() => complaints.mockClear());
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-  // ioredis prints an error nobody listens to.
-  expect(complaints).not.toHaveBeenCalled();
-});
-
-async function server(...args: string[]): Promise<RedisServer> {
-  const redis = await startRedis({ args });
-  closers.push(() => redis.stop());
-  return redis;
-}
-
-function admin({ port }: RedisServer): Redis {
-  const client = new Redis({ port, enableReadyCheck: false });
-  client.on('error', () => {});
-  closers.push(() => client.disconnect());
-  return client;
-}
-
-function probeOf({ port }: { port: number }, more: Partial<RedisProbeOptions> = {}): RedisProbe {
-  // Long enough for a machine at work; where the deadline itself is meant, it is shorter.
-  const probe = new RedisProbe({
-    target: { host: '127.0.0.1', port },
-    prefix: 'bull',
-    id: 'test',
-    deadlineMs: 5_000,
-    clock: systemClock,
-    ...more,
-  });
-  closers.push(() => probe.close());
-  return probe;
-}
-
-const classOf = (result: ProbeResult) => (result.ok ? 'ok' : result.class);
+watchTests();
 
 describe('RedisProbe', () => {
   it('writes, and says what server it is', async () => {
-    const redis = await server('--maxmemory', '50mb', '--appendonly', 'yes');
-    const probe = probeOf(redis);
+    const redis = await redisServer('--maxmemory', '50mb', '--appendonly', 'yes');
+    const probe = probeOf({ port: redis.port });
     expect(await probe.check()).toEqual({
       ok: true,
       rttMs: expect.any(Number),
@@ -69,10 +32,10 @@ describe('RedisProbe', () => {
   });
 
   it('asks for the facts again when they are old', async () => {
-    const redis = await server();
+    const redis = await redisServer();
     let now = 0;
     const clock = { ...systemClock, monotonic: () => now };
-    const probe = probeOf(redis, { factsEveryMs: 1_000, clock });
+    const probe = probeOf({ port: redis.port }, { factsEveryMs: 1_000, clock });
     const client = admin(redis);
     const maxMemory = async () => (await probe.check()) as { maxMemory?: number };
     expect(await maxMemory()).toMatchObject({ ok: true, rttMs: 0, maxMemory: 0 });
@@ -84,8 +47,8 @@ describe('RedisProbe', () => {
   });
 
   it('keeps one sentinel key, whoever comes first', async () => {
-    const redis = await server();
-    const [one, two] = [probeOf(redis), probeOf(redis, { id: 'two' })];
+    const redis = await redisServer();
+    const [one, two] = [probeOf({ port: redis.port }), probeOf({ port: redis.port }, { id: 'two' })];
     expect(await one.ensureSentinel('first')).toBe('first');
     expect(await two.ensureSentinel('second')).toBe('first');
     expect(await two.check()).toMatchObject({ ok: true, sentinel: 'first' });
@@ -94,8 +57,8 @@ describe('RedisProbe', () => {
   });
 
   it('notices a restart behind its back: another run id, no failure', async () => {
-    const redis = await server();
-    const probe = probeOf(redis);
+    const redis = await redisServer();
+    const probe = probeOf({ port: redis.port });
     await probe.ensureSentinel('s');
     const before = (await probe.check()) as { runId?: string };
     await redis.kill();
@@ -106,8 +69,8 @@ describe('RedisProbe', () => {
   });
 
   it('says refused while nobody listens, and goes on by itself', async () => {
-    const redis = await server();
-    const probe = probeOf(redis);
+    const redis = await redisServer();
+    const probe = probeOf({ port: redis.port });
     await probe.check();
     await redis.kill();
     expect(classOf(await probe.check())).toBe('refused');
@@ -118,8 +81,8 @@ describe('RedisProbe', () => {
   });
 
   it.each(['a connection that stood', 'no connection yet'])('answers on a stopped Redis: %s', async how => {
-    const redis = await server();
-    const probe = probeOf(redis, { deadlineMs: 300 });
+    const redis = await redisServer();
+    const probe = probeOf({ port: redis.port }, { deadlineMs: 300 });
     if (how === 'a connection that stood') while (!(await probe.check()).ok);
     redis.pause();
     const expected = { class: 'timeout', message: expect.stringContaining('127.0.0.1') };
@@ -133,20 +96,20 @@ describe('RedisProbe', () => {
   });
 
   it('answers when connections are not even accepted', async () => {
-    const redis = await server('--tcp-backlog', '1');
+    const redis = await redisServer('--tcp-backlog', '1');
     redis.pause();
     const waiting = Array.from({ length: 8 }, () => connect(redis.port, '127.0.0.1').on('error', () => {}));
-    closers.push(() => waiting.map((socket: Socket) => socket.destroy()));
+    afterTest(() => waiting.map((socket: Socket) => socket.destroy()));
     await Promise.all(waiting.slice(0, 2).map(socket => once(socket, 'connect')));
-    expect(await probeOf(redis, { deadlineMs: 300 }).check()).toMatchObject({
+    expect(await probeOf({ port: redis.port }, { deadlineMs: 300 }).check()).toMatchObject({
       class: 'timeout',
       message: expect.stringContaining('No connection to'),
     });
   });
 
   it('tells that writes are paused, which a PING does not', async () => {
-    const redis = await server();
-    const probe = probeOf(redis, { deadlineMs: 300 });
+    const redis = await redisServer();
+    const probe = probeOf({ port: redis.port }, { deadlineMs: 300 });
     const client = admin(redis);
     while (!(await probe.check()).ok);
     await client.call('CLIENT', 'PAUSE', '600000', 'WRITE');
@@ -157,8 +120,8 @@ describe('RedisProbe', () => {
   });
 
   it('tells a full Redis from a healthy one on the same connection', async () => {
-    const redis = await server();
-    const probe = probeOf(redis);
+    const redis = await redisServer();
+    const probe = probeOf({ port: redis.port });
     const client = admin(redis);
     const id = () => probe.run(each => each.client('ID'));
     await probe.check();
@@ -174,8 +137,8 @@ describe('RedisProbe', () => {
   });
 
   it('replaces a connection that was cut, without a failure', async () => {
-    const redis = await server();
-    const probe = probeOf(redis);
+    const redis = await redisServer();
+    const probe = probeOf({ port: redis.port });
     const client = admin(redis);
     for (let round = 0; round < 5; round++) {
       expect(classOf(await probe.check())).toBe('ok');
@@ -185,16 +148,16 @@ describe('RedisProbe', () => {
   });
 
   it('is one check for all who ask at the same time', async () => {
-    const redis = await server();
-    const probe = probeOf(redis);
+    const redis = await redisServer();
+    const probe = probeOf({ port: redis.port });
     const [one, two] = await Promise.all([probe.check(), probe.check()]);
     expect(one).toBe(two);
     expect(await admin(redis).get(probe.probeKey)).toBe('1');
   });
 
   it('refuses a replica, also one that would take the write', async () => {
-    const redis = await server();
-    const probe = probeOf(redis);
+    const redis = await redisServer();
+    const probe = probeOf({ port: redis.port });
     const client = admin(redis);
     await client.replicaof('127.0.0.1', 1);
     expect(classOf(await probe.check())).toBe('readonly');
@@ -205,17 +168,17 @@ describe('RedisProbe', () => {
   });
 
   it('does not write into another database when SELECT fails', async () => {
-    const redis = await server('--databases', '2');
-    const probe = probeOf(redis, { target: { port: redis.port, db: 7 } });
+    const redis = await redisServer('--databases', '2');
+    const probe = probeOf({ port: redis.port, db: 7 });
     expect(await probe.check()).toMatchObject({ ok: false, class: 'other' });
     expect(await admin(redis).dbsize()).toBe(0);
   });
 
   it('works without the right to INFO', async () => {
-    const redis = await server();
+    const redis = await redisServer();
     await admin(redis).acl('SETUSER', 'app', 'on', '>spillway-secret-app', '~bull:*', '+@all', '-@dangerous');
     const target = { port: redis.port, username: 'app', password: 'spillway-secret-app' };
-    expect(await probeOf(redis, { target }).check()).toMatchObject({
+    expect(await probeOf(target).check()).toMatchObject({
       ok: true,
       runId: null,
       maxMemory: null,
@@ -225,8 +188,8 @@ describe('RedisProbe', () => {
 
 describe('run and close', () => {
   it('bounds what it is given, and repeats nothing', async () => {
-    const redis = await server();
-    const probe = probeOf(redis);
+    const redis = await redisServer();
+    const probe = probeOf({ port: redis.port });
     expect(await probe.run(client => client.incr('n'))).toBe(1);
     const cut = probe.run(async client => {
       await client.incr('n');
@@ -240,9 +203,12 @@ describe('run and close', () => {
   });
 
   it('ends at once, whatever is under way', async () => {
-    const redis = await server();
+    const redis = await redisServer();
     const options = { deadlineMs: 600_000 };
-    const [standing, connecting] = [probeOf(redis, options), probeOf(redis, options)];
+    const [standing, connecting] = [
+      probeOf({ port: redis.port }, options),
+      probeOf({ port: redis.port }, options),
+    ];
     await standing.check();
     redis.pause();
     const waiting = [standing.check(), standing.run(client => client.ping()), connecting.check()];

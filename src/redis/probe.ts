@@ -1,11 +1,12 @@
-import type { RedisTarget } from '../config/index.ts';
+import { clusterPrefix, type RedisTarget } from '../config/index.ts';
 import type { Clock } from '../shared/clock.ts';
 import { within } from './deadline.ts';
 import { describeFailure, type Failure } from './diagnose.ts';
 import { Dial } from './dial.ts';
 import { factSections, parseFacts, type ServerFacts } from './facts.ts';
 import { classifyFailure, type FailureClass } from './failure.ts';
-import type { Link, RedisClient } from './link.ts';
+import type { Link } from './link.ts';
+import type { RedisClient } from './open.ts';
 
 export interface RedisProbeOptions {
   target: RedisTarget;
@@ -188,7 +189,7 @@ function settled(replies: [error: Error | null, reply: unknown][] | null): unkno
 /** Servers that take this one write, and would not take or not keep those of the queues. */
 function refuseWrongServer({ mode, role }: ServerFacts, { target, prefix }: RedisProbeOptions): void {
   if (role === 'replica') throw new Error('READONLY it is a replica that takes writes, and loses them');
-  if (mode === 'cluster' && !target.cluster && !/\{[^}]+\}/.test(prefix)) {
+  if (mode === 'cluster' && !target.cluster && clusterPrefix(prefix) !== prefix) {
     throw new Error('MOVED it is a node of a cluster');
   }
 }

@@ -3,11 +3,12 @@ import { connect as connectTls } from 'node:tls';
 import type { RedisTarget } from '../config/index.ts';
 
 /**
- * Whether TLS is why a server that accepted our connection did not greet us: it speaks TLS and we did not, the other way
- * round, or it wants a certificate of ours. Tries it, without any secret; undefined when that tells nothing either.
+ * Why a server that accepted our connection did not greet us: it speaks TLS and we did not, or the other way round; it
+ * wants a certificate of ours; it refused us (maxclients, protected mode) and closed, and that reply was lost because
+ * we had written by then. Tries these at once, without any secret; undefined when nothing is found.
  * Never rejects; takes `ms` milliseconds at most, and ends at once with `signal`.
  */
-export async function lookForTls(
+export async function lookAgain(
   target: RedisTarget,
   ms: number,
   signal: AbortSignal,
@@ -15,36 +16,59 @@ export async function lookForTls(
   const place = target.path
     ? { path: target.path }
     : { host: target.host ?? '127.0.0.1', port: target.port ?? 6379 };
-  if (!target.tls) {
-    const socket = connectTls({ ...place, rejectUnauthorized: false });
-    const secure = await told<boolean>(socket, ms, signal, tell => {
-      socket.once('secureConnect', () => tell(true));
-      // A refusal in the language of TLS: of our lacking a certificate, say.
-      socket.once('error', error => tell(isAlert(error)));
+  const enough = new AbortController();
+  const bound = AbortSignal.any([signal, enough.signal]);
+  const looks = target.tls
+    ? [ping(connectPlain(place), ms, bound), listen(connectTls({ ...place, ...target.tls }), ms, bound)]
+    : [
+        listen(connectPlain(place), ms, bound),
+        greet(connectTls({ ...place, rejectUnauthorized: false }), ms, bound),
+      ];
+  const found = looks.map(async look => (await look) ?? Promise.reject(new Error('nothing found')));
+  const first = await Promise.any(found).catch(() => undefined);
+  enough.abort();
+  return first;
+}
+
+/** Speaks Redis to a port we took for one with TLS. */
+function ping(socket: Socket, ms: number, signal: AbortSignal): Promise<Error | undefined> {
+  socket.write('PING\r\n');
+  return told(socket, ms, signal, tell => {
+    socket.once('data', data => {
+      const redis = /^[+-]/.test(data.toString('latin1'));
+      tell(redis ? coded('ERR_SSL_WRONG_VERSION_NUMBER', 'the server speaks plain Redis') : undefined);
     });
-    return secure ? coded('ERR_TLS_EXPECTED', 'the server speaks TLS') : undefined;
-  }
-  const plain = connectPlain(place);
-  plain.write('PING\r\n');
-  const answered = await told<boolean>(plain, ms / 2, signal, tell => {
-    plain.once('data', data => tell(/^[+-]/.test(data.toString('latin1'))));
-  });
-  if (answered) return coded('ERR_SSL_WRONG_VERSION_NUMBER', 'the server speaks plain Redis');
-  // With TLS 1.3 a lacking certificate is refused after the handshake, which whoever writes at once does not get to read.
-  const secure = connectTls({ ...place, ...target.tls });
-  return told<Error>(secure, ms / 2, signal, tell => {
-    secure.once('error', error => tell(isAlert(error) ? error : undefined));
   });
 }
 
-function told<T>(
+/** Speaks TLS to a port we took for one without; nothing is sent over it. */
+function greet(socket: Socket, ms: number, signal: AbortSignal): Promise<Error | undefined> {
+  const expected = coded('ERR_TLS_EXPECTED', 'the server speaks TLS');
+  return told(socket, ms, signal, tell => {
+    socket.once('secureConnect', () => tell(expected));
+    socket.once('error', error => tell(isAlert(error) ? expected : undefined));
+  });
+}
+
+/** Says nothing: whoever writes at once may not get to read why it is refused. */
+function listen(socket: Socket, ms: number, signal: AbortSignal): Promise<Error | undefined> {
+  return told(socket, ms, signal, tell => {
+    socket.once('data', data => {
+      const reply = /^-([^\r\n]{1,500})/.exec(data.toString('utf8'))?.[1];
+      tell(reply === undefined ? undefined : new Error(reply));
+    });
+    socket.once('error', error => tell(isAlert(error) ? error : undefined));
+  });
+}
+
+function told(
   socket: Socket,
   ms: number,
   signal: AbortSignal,
-  listen: (tell: (answer?: T) => void) => void,
-): Promise<T | undefined> {
+  watch: (tell: (answer?: Error) => void) => void,
+): Promise<Error | undefined> {
   return new Promise(resolve => {
-    const tell = (answer?: T) => {
+    const tell = (answer?: Error) => {
       clearTimeout(timer);
       signal.removeEventListener('abort', nothing);
       socket.destroy();
@@ -53,7 +77,7 @@ function told<T>(
     const nothing = () => tell();
     const timer = setTimeout(nothing, ms);
     signal.addEventListener('abort', nothing);
-    listen(tell);
+    watch(tell);
     socket.on('error', nothing);
     socket.on('close', nothing);
     if (signal.aborted) nothing();

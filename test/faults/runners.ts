@@ -40,6 +40,13 @@ export function withoutPrivileges(): Possible<Runner> {
   return tried(runner, 'no setpriv here, and root may write anywhere');
 }
 
+/** A network of its own, with the loopback addresses and `address` (`10.77.0.1`), which is none to the process it runs. */
+export function ownNetwork(address: string): Possible<Runner> {
+  const up = 'ip link set lo up && ip addr add "$0/32" dev lo && exec "$@"';
+  const runner = { prefix: ['unshare', '-Urn', 'sh', '-c', up, address] };
+  return tried(runner, 'no network of its own under "unshare -Urn" here');
+}
+
 function tried(runner: Runner, otherwise: string): Possible<Runner> {
   const [command = '', ...args] = [...runner.prefix, 'true'];
   const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });

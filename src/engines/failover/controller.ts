@@ -1,50 +1,26 @@
 import { EventEmitter } from 'node:events';
-import type { IQueueBackend, JobState, KeepJobs } from 'bullmq';
+import type { IQueueBackend, JobState } from 'bullmq';
 import { classifyFailure, type FailureClass } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
 import { Census, countStandby } from './census.ts';
+import type { Attached, ControllerParts, DeferredEntry } from './controller-parts.ts';
 import { Deadlines } from './deadline.ts';
 import { type AddEntry, splitQueue } from './entries.ts';
 import { JobIds } from './ids.ts';
 import { Journal } from './journal.ts';
 import { refuseOrRunInline } from './ladder.ts';
-import type { DeferredOperation, Json, Ledger } from './ledger/index.ts';
+import type { Json, Ledger } from './ledger/index.ts';
 import { LossWatch } from './loss.ts';
 import { type Input, StateMachine, type Step, type Transition } from './machine.ts';
 import type { ResolvedFailoverOptions } from './options.ts';
-import type { Maintenance, Primary } from './primary/primary.ts';
+import type { Maintenance } from './primary/primary.ts';
 import { Returning } from './returning.ts';
 import { signal } from './signal.ts';
 import { Statistics } from './statistics.ts';
 import type { FailoverEvents, FailoverStatus } from './status.ts';
 import { SwitchWatch } from './switch-watch.ts';
 import { UnknownAdds } from './unknown.ts';
-
-/** An operation to be kept; its arguments are what JSON can hold. */
-export type DeferredEntry = Omit<DeferredOperation, 'args'> & { args: readonly unknown[] };
-
-/** A backend that shares the controller. */
-export interface Attached {
-  queue: string;
-  isWorker: boolean;
-  removeOnComplete: KeepJobs | undefined;
-  /** The primary is given up: throw away what hangs on it. */
-  primaryLost(): void;
-}
-
-/** What the controller is made of; tests inject theirs. */
-export interface ControllerParts {
-  options: ResolvedFailoverOptions;
-  primary: Primary;
-  ledger: Ledger;
-  /** The controller's own view of the standby, on no queue in particular. */
-  standby: SqliteQueueBackend;
-  clock: Clock;
-  random: () => number;
-  /** Names this process among all. */
-  processId: string;
-}
 
 /** Codes of BullMQ's refusals that a fault explains: no such job, no lock, not active, another's lock. */
 const EXPLAINED_BY_FAULT: readonly number[] = [-1, -2, -3, -6];

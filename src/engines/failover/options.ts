@@ -1,5 +1,5 @@
 import type { BackendFactory, IQueueBackend, JobsOptions, PostgresConnectionOptions } from 'bullmq';
-import type { RedisOptions } from 'ioredis';
+import type { RedisTarget } from '../../redis/index.ts';
 import { SpillwayError } from '../../shared/errors.ts';
 import type { SqliteConnectionOptions } from '../sqlite/index.ts';
 
@@ -22,7 +22,7 @@ export interface OtherPrimary {
  */
 export interface FailoverConnectionOptions {
   /** A `redis://` or `rediss://` URL (Sentinel and Cluster forms too, see docs/configuration.md), or ioredis options. */
-  redis?: string | RedisOptions;
+  redis?: string | RedisTarget;
   /** A `postgres://` URL or a node-postgres pool configuration, as BullMQ's PostgreSQL backend takes it. */
   postgres?: PostgresConnectionOptions;
   /** Any other BullMQ backend. */

@@ -8,7 +8,7 @@ import { RedisPrimary } from './redis.ts';
 /** The primary that the options ask for. */
 export function choosePrimary(options: ResolvedFailoverOptions, prefix: string): Primary {
   const { redis, postgres, primary } = options;
-  if (redis !== undefined) return new RedisPrimary(redisOptionsOf(redis), prefix);
+  if (redis !== undefined) return new RedisPrimary(redisOptionsOf(redis), prefix, Math.random);
   if (primary !== undefined)
     return new OtherPrimaryKind(primary.factory as never, primary.connection, primary.name, prefix);
   return new OtherPrimaryKind(createPostgresBackend as never, postgres, 'PostgreSQL', prefix);

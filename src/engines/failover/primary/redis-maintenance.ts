@@ -1,6 +1,13 @@
 import type { RedisQueueBackend } from 'bullmq';
-import type { Redis, RedisOptions } from 'ioredis';
-import { classifyFailure, type FailureClass, type ProbeResult, RedisProbe } from '../../../redis/index.ts';
+import type { Redis } from 'ioredis';
+import {
+  classifyFailure,
+  type FailureClass,
+  type ProbeResult,
+  type RedisClient,
+  RedisProbe,
+  type RedisTarget,
+} from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
 import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
@@ -9,14 +16,14 @@ import { Batch } from './redis-batch.ts';
 import { JOB_SUFFIXES, RECLAIM } from './redis-scripts.ts';
 
 interface Parts {
-  redis: RedisOptions;
+  redis: RedisTarget;
   prefix: string;
   deadlineMs: number;
   clock: Clock;
   /** Names this process among all. */
   id: string;
-  openClient: () => Redis;
-  connectBackend: (client: Redis) => RedisQueueBackend;
+  openClient: () => RedisClient;
+  connectBackend: (client: RedisClient) => RedisQueueBackend;
 }
 
 /** How long it is remembered that a batch was added, in ms. */
@@ -39,7 +46,7 @@ const ANSWERS: ReadonlySet<FailureClass> = new Set<FailureClass>([
 export class RedisMaintenance implements Maintenance {
   readonly #parts: Parts;
   readonly #probe: RedisProbe;
-  #client: Redis | undefined;
+  #client: RedisClient | undefined;
   #backend: RedisQueueBackend | undefined;
   readonly #queues = new Map<string, RedisQueueBackend>();
 
@@ -100,7 +107,8 @@ export class RedisMaintenance implements Maintenance {
 
   get #redis(): Redis {
     if (this.#client === undefined) throw new Error('Connection is closed.');
-    return this.#client;
+    // What is used of it a cluster's client has too; all keys of a queue are on one node.
+    return this.#client as Redis;
   }
 
   queue(qualifiedName: string): RedisQueueBackend {

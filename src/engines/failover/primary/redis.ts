@@ -6,7 +6,12 @@ import {
   type RedisQueueBackend,
 } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
-import { describeRedisTarget, openRedis } from '../../../redis/index.ts';
+import {
+  createTargetBackend,
+  describeRedisTarget,
+  openRedis,
+  type RedisTarget,
+} from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
 import type { Connection, Maintenance, Primary } from './primary.ts';
@@ -31,10 +36,12 @@ const RETRY_MS = 100;
 export class RedisPrimary implements Primary {
   readonly target: string;
   readonly identity: string;
-  readonly #redis: RedisOptions;
+  readonly #redis: RedisTarget;
   readonly #prefix: string;
+  readonly #random: () => number;
 
-  constructor(redis: RedisOptions, prefix: string) {
+  constructor(redis: RedisTarget, prefix: string, random: () => number) {
+    this.#random = random;
     this.#redis = redis;
     this.#prefix = prefix;
     this.target = describeRedisTarget(redis);
@@ -45,18 +52,15 @@ export class RedisPrimary implements Primary {
 
   connect(queueName: string, options: BackendOptions, role: Role): Connection {
     let over = false;
-    const connection = {
+    const random = this.#random;
+    const connection: RedisTarget = {
       ...this.#redis,
       ...IMPATIENT,
       connectTimeout: 5_000,
       // ioredis lets what waits for an answer go only when it gives up connecting, not when it is told to.
-      retryStrategy: () => (over ? null : RETRY_MS * (1 + Math.random())),
+      retryStrategy: () => (over ? null : RETRY_MS * (1 + random())),
     };
-    const backend = createRedisBackend(
-      queueName,
-      { ...options, connection: connection as ConnectionOptions, skipVersionCheck: true } as QueueBaseOptions,
-      role,
-    ) as RedisQueueBackend;
+    const backend = createTargetBackend(queueName, { ...options, connection, skipVersionCheck: true }, role);
     return {
       backend,
       letGo() {

@@ -1,0 +1,80 @@
+import { SpillwayError } from '../shared/errors.ts';
+import { parseRedisUrl, redisUrlRange } from './redis-url.ts';
+import type { RedisTarget } from './types.ts';
+
+/**
+ * Reads what a user gives as the address of a Redis: a URL, or options. Throws SPILLWAY_INVALID_OPTION for a text that is
+ * no Redis URL and for options that are half of something: Sentinels without the name of their group, a cluster with a
+ * database, BullMQ with a `keyPrefix`.
+ */
+export function redisOptionsOf(given: string | RedisTarget): RedisTarget {
+  if (typeof given === 'string') {
+    const parsed = parseRedisUrl(given);
+    if ('options' in parsed) return parsed.options;
+    const shown = `a text (not shown: it may hold a secret); ${parsed.reason}`;
+    throw invalid('redis', `${redisUrlRange}, or ioredis options`, shown);
+  }
+  const wrong = faults.find(fault => fault.has(given));
+  if (wrong === undefined) return { ...given };
+  const [, field = ''] = wrong.option.split('.');
+  throw invalid(wrong.option, wrong.range, show(given[field as keyof RedisTarget]));
+}
+
+const faults: readonly { option: string; range: string; has(target: RedisTarget): boolean }[] = [
+  {
+    option: 'redis.keyPrefix',
+    range: 'absent: BullMQ cannot work with it, use the option prefix',
+    has: target => target.keyPrefix !== undefined,
+  },
+  {
+    option: 'redis.sentinels',
+    range: 'a list of at least one { host, port }, with the name of their group',
+    has: target => (target.sentinels != null || !!target.name) && !isList(target.sentinels),
+  },
+  {
+    option: 'redis.name',
+    range: 'the name of the group the Sentinels watch, as in "sentinel monitor <name>"',
+    has: target => target.sentinels != null && !target.name,
+  },
+  {
+    option: 'redis.cluster',
+    range: 'a list of at least one { host, port }',
+    has: target => target.cluster !== undefined && !isList(target.cluster),
+  },
+  {
+    option: 'redis.cluster',
+    range: 'absent where host, path or sentinels are given: they name one server',
+    has: target => target.cluster !== undefined && !!(target.host || target.path || target.sentinels),
+  },
+  {
+    option: 'redis.db',
+    range: 'absent or 0: a cluster has no other database',
+    has: target => target.cluster !== undefined && (target.db ?? 0) !== 0,
+  },
+];
+
+function isList(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(each => typeof each?.host === 'string');
+}
+
+function show(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (value === null || typeof value === 'number') return String(value);
+  return value === undefined ? 'nothing' : `a value of type ${typeof value}`;
+}
+
+function invalid(option: string, range: string, received: string): SpillwayError {
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} must be ${range}; received ${received}`,
+    { details: { option, range } },
+  );
+}
+
+/**
+ * A prefix whose keys all lie on one node of a cluster, as BullMQ's scripts need it: in braces, `{bull}`, unless it has a
+ * part in braces already.
+ */
+export function clusterPrefix(prefix: string): string {
+  return /^[^{]*\{[^}]+\}/.test(prefix) ? prefix : `{${prefix}}`;
+}
