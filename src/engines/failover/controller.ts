@@ -11,7 +11,7 @@ import { Journal } from './journal.ts';
 import { refuseOrRunInline } from './ladder.ts';
 import type { DeferredOperation, Json, Ledger } from './ledger/index.ts';
 import { LossWatch } from './loss.ts';
-import { type Input, StateMachine, type Step, type Transition } from './machine.ts';
+import { type Input, type MachineOptions, StateMachine, type Step, type Transition } from './machine.ts';
 import type { ResolvedFailoverOptions } from './options.ts';
 import type { Maintenance, Primary } from './primary/primary.ts';
 import { Returning } from './returning.ts';
@@ -36,6 +36,7 @@ export interface Attached {
 /** What the controller is made of; tests inject theirs. */
 export interface ControllerParts {
   options: ResolvedFailoverOptions;
+  machine: MachineOptions;
   primary: Primary;
   ledger: Ledger;
   /** The controller's own view of the standby, on no queue in particular. */
@@ -89,7 +90,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   #delivered = true;
   #inDoubt = false;
   #awayUntil = Number.NEGATIVE_INFINITY;
-  #change = signal();
+  readonly #onChange = new Set<() => void>();
   #markStarted: () => void = () => undefined;
   #probeTimer: NodeJS.Timeout | undefined;
   #probing = false;
@@ -97,7 +98,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   constructor(parts: ControllerParts) {
     super();
-    const { options, primary, ledger, standby, clock, random, processId } = parts;
+    const { options, machine, primary, ledger, standby, clock, random, processId } = parts;
     this.options = options;
     this.ledger = ledger;
     this.standby = standby;
@@ -109,14 +110,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.unknownAdds = new UnknownAdds(this, clock);
     this.maintenance = primary.openMaintenance(options.deadlineMs / 2, clock, processId);
     this.#ids = new JobIds(processId, () => clock.now());
-    this.#machine = new StateMachine({}, random, clock.monotonic());
+    this.#machine = new StateMachine(machine, random, clock.monotonic());
     this.census = new Census(() => countStandby(ledger));
     this.journal = options.journal === 'off' ? undefined : new Journal(this, options.journal, clock);
     this.#loss = new LossWatch(this, clock, processId);
     this.#returning = new Returning(this, clock, processId);
-    this.#switch = new SwitchWatch(ledger, 'redis', (to, reason) =>
-      this.#handle({ kind: 'switched', to, reason }),
-    );
+    this.#switch = new SwitchWatch(ledger, 'redis', (to, reason) => this.switched(to, reason));
     this.started = new Promise(resolve => {
       this.#markStarted = resolve;
     });
@@ -224,9 +223,15 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.callFailed(classifyFailure(error), message);
   }
 
-  /** The next time the primary comes or goes. */
-  nextChange(): Promise<undefined> {
-    return this.#change.promise;
+  /** Calls back whenever the primary comes or goes, and at the end. Answers the function that ends it. */
+  onChange(callback: () => void): () => void {
+    this.#onChange.add(callback);
+    return () => this.#onChange.delete(callback);
+  }
+
+  /** The kill switch. */
+  switched(to: 'on' | 'off', reason: string): void {
+    this.#handle({ kind: 'switched', to, reason });
   }
 
   /** Keeps an operation for the primary until it is back. Durable when it resolves. */
@@ -336,9 +341,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   }
 
   #announceChange(): void {
-    const change = this.#change;
-    this.#change = signal();
-    change.resolve();
+    for (const callback of [...this.#onChange]) callback();
   }
 
   // --- probing ------------------------------------------------------------------------------------------------------

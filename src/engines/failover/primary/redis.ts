@@ -43,7 +43,8 @@ export class RedisPrimary implements Primary {
 
   connect(queueName: string, options: BackendOptions, role: Role): IQueueBackend {
     const connection = { ...this.#redis, ...IMPATIENT, connectTimeout: 5_000 } as ConnectionOptions;
-    return createRedisBackend(queueName, { ...options, connection, skipVersionCheck: true } as never, role);
+    // With its look at the version: without, BullMQ takes Redis for an old one and rounds waits up to whole seconds.
+    return createRedisBackend(queueName, { ...options, connection } as never, role);
   }
 
   openMaintenance(deadlineMs: number, clock: Clock, id: string): Maintenance {
