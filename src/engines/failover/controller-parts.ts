@@ -2,6 +2,7 @@ import type { KeepJobs } from 'bullmq';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
 import type { DeferredOperation, Ledger } from './ledger/index.ts';
+import type { MachineOptions } from './machine.ts';
 import type { ResolvedFailoverOptions } from './options.ts';
 import type { Primary } from './primary/primary.ts';
 
@@ -20,6 +21,7 @@ export interface Attached {
 /** What the controller is made of; tests inject theirs. */
 export interface ControllerParts {
   options: ResolvedFailoverOptions;
+  machine: MachineOptions;
   primary: Primary;
   ledger: Ledger;
   /** The controller's own view of the standby, on no queue in particular. */

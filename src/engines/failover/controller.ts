@@ -16,7 +16,6 @@ import { type Input, StateMachine, type Step, type Transition } from './machine.
 import type { ResolvedFailoverOptions } from './options.ts';
 import type { Maintenance } from './primary/primary.ts';
 import { Returning } from './returning.ts';
-import { signal } from './signal.ts';
 import { Statistics } from './statistics.ts';
 import type { FailoverEvents, FailoverStatus } from './status.ts';
 import { SwitchWatch } from './switch-watch.ts';
@@ -67,7 +66,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   #delivered = true;
   #inDoubt = false;
   #awayUntil = Number.NEGATIVE_INFINITY;
-  #change = signal();
+  readonly #onChange = new Set<() => void>();
   #markStarted: () => void = () => undefined;
   #probeTimer: NodeJS.Timeout | undefined;
   #probing = false;
@@ -75,7 +74,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   constructor(parts: ControllerParts) {
     super();
-    const { options, primary, ledger, standby, clock, random, processId } = parts;
+    const { options, machine, primary, ledger, standby, clock, random, processId } = parts;
     this.options = options;
     this.ledger = ledger;
     this.standby = standby;
@@ -87,14 +86,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.unknownAdds = new UnknownAdds(this, clock);
     this.maintenance = primary.openMaintenance(options.deadlineMs / 2, clock, processId);
     this.#ids = new JobIds(processId, () => clock.now());
-    this.#machine = new StateMachine({}, random, clock.monotonic());
+    this.#machine = new StateMachine(machine, random, clock.monotonic());
     this.census = new Census(() => countStandby(ledger));
     this.journal = options.journal === 'off' ? undefined : new Journal(this, options.journal, clock);
     this.#loss = new LossWatch(this, clock, processId);
     this.#returning = new Returning(this, clock, processId);
-    this.#switch = new SwitchWatch(ledger, 'redis', (to, reason) =>
-      this.#handle({ kind: 'switched', to, reason }),
-    );
+    this.#switch = new SwitchWatch(ledger, 'redis', (to, reason) => this.switched(to, reason));
     this.started = new Promise(resolve => {
       this.#markStarted = resolve;
     });
@@ -202,9 +199,15 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.callFailed(classifyFailure(error), message);
   }
 
-  /** The next time the primary comes or goes. */
-  nextChange(): Promise<undefined> {
-    return this.#change.promise;
+  /** Calls back whenever the primary comes or goes, and at the end. Answers the function that ends it. */
+  onChange(callback: () => void): () => void {
+    this.#onChange.add(callback);
+    return () => this.#onChange.delete(callback);
+  }
+
+  /** The kill switch. */
+  switched(to: 'on' | 'off', reason: string): void {
+    this.#handle({ kind: 'switched', to, reason });
   }
 
   /** Keeps an operation for the primary until it is back. Durable when it resolves. */
@@ -322,9 +325,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   }
 
   #announceChange(): void {
-    const change = this.#change;
-    this.#change = signal();
-    change.resolve();
+    for (const callback of [...this.#onChange]) callback();
   }
 
   // --- probing ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import { PrimaryLink } from './backend/primary-link.ts';
 import type { Controller } from './controller.ts';
 import { type FailoverConnectionOptions, resolveOptions } from './options.ts';
 import { choosePrimary } from './primary/index.ts';
-import { acquireController } from './registry.ts';
+import { acquireController, type Internals } from './registry.ts';
 
 export { FailoverQueueBackend } from './backend/failover-backend.ts';
 export type { Controller as FailoverController } from './controller.ts';
@@ -32,21 +32,36 @@ export type { DrainProgress, FailoverEvents, FailoverStatus, Loss, Rung } from '
  * Also through BullMQ's `withBackend(createFailoverBackend)` and `setDefaultBackendFactory(createFailoverBackend)`.
  * @throws SpillwayError, at once, when the options are out of range or the standby's file can't be used.
  */
-export const createFailoverBackend: BackendFactory<FailoverQueueBackend, FailoverConnectionOptions> = (
-  name,
-  opts,
-  role = {},
-) => {
+export const createFailoverBackend: FailoverFactory = (name, opts, role) => open(name, opts, role, {});
+
+type FailoverFactory = BackendFactory<FailoverQueueBackend, FailoverConnectionOptions>;
+type Given = Parameters<FailoverFactory>;
+
+/**
+ * The same at another pace, for the engine's own tests.
+ *
+ * @internal
+ */
+export function failoverFactory(internals: Internals): FailoverFactory {
+  return (name, opts, role) => open(name, opts, role, internals);
+}
+
+function open(
+  name: Given[0],
+  opts: Given[1],
+  role: Given[2] = {},
+  internals: Internals,
+): FailoverQueueBackend {
   const options = opts as BackendOptions;
   const connection = resolveOptions(opts.connection);
   const primary = choosePrimary(connection, options.prefix ?? 'bull');
-  const share = acquireController(connection, primary);
+  const share = acquireController(connection, primary, internals);
   const { controller } = share;
   const standby = createSqliteBackend(name, { ...opts, connection: connection.sqlite }, role);
   const link = new PrimaryLink(controller, () => primary.connect(name, options, role));
   const parts = { controller, standby, link, owner: true };
   return new FailoverQueueBackend(parts, name, options, share, role.withBlockingConnection === true);
-};
+}
 
 /** The engine behind a Queue, Worker or other BullMQ object made with `createFailoverBackend`: its status and events. */
 export function failoverOf(object: { getBackend(): unknown }): Controller {

@@ -4,12 +4,22 @@ import { SpillwayError } from '../../shared/errors.ts';
 import { createSqliteBackend } from '../sqlite/index.ts';
 import { Controller } from './controller.ts';
 import { Ledger } from './ledger/index.ts';
+import type { MachineOptions } from './machine.ts';
 import type { ResolvedFailoverOptions } from './options.ts';
 import type { Primary } from './primary/primary.ts';
 
 interface Entry {
   controller: Controller;
   holders: number;
+}
+
+/**
+ * What the engine's own tests put in place of the real pace; whoever opens a controller decides for all who join.
+ *
+ * @internal
+ */
+export interface Internals {
+  machine?: MachineOptions;
 }
 
 /** This process's controllers: one for each primary and standby file. */
@@ -25,11 +35,15 @@ export interface ControllerShare {
  * Opens a controller, or joins those who have it open in this process.
  * @throws SpillwayError SPILLWAY_INVALID_OPTION when they opened it with other options, and whatever opening the standby finds.
  */
-export function acquireController(options: ResolvedFailoverOptions, primary: Primary): ControllerShare {
+export function acquireController(
+  options: ResolvedFailoverOptions,
+  primary: Primary,
+  internals: Internals,
+): ControllerShare {
   const key = `${primary.identity} ${options.sqlite.file}`;
   let entry = open.get(key);
   if (entry === undefined) {
-    entry = { controller: createController(options, primary), holders: 0 };
+    entry = { controller: createController(options, primary, internals), holders: 0 };
     open.set(key, entry);
   } else checkSame(entry.controller.options, options);
   const joined = entry;
@@ -49,11 +63,16 @@ export function acquireController(options: ResolvedFailoverOptions, primary: Pri
   };
 }
 
-function createController(options: ResolvedFailoverOptions, primary: Primary): Controller {
+function createController(
+  options: ResolvedFailoverOptions,
+  primary: Primary,
+  { machine = {} }: Internals,
+): Controller {
   const standby = createSqliteBackend('spillway', { connection: options.sqlite });
   standby.on('error', () => undefined);
   return new Controller({
     options,
+    machine,
     primary,
     ledger: Ledger.open(options.sqlite),
     standby,

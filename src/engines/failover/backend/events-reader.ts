@@ -1,24 +1,35 @@
 import type { IQueueBackend, StreamReadRaw } from 'bullmq';
+import { classifyFailure, isAvailabilityFailure } from '../../../redis/index.ts';
 import type { SqliteQueueBackend } from '../../sqlite/index.ts';
 import type { Controller } from '../controller.ts';
-import { formatCursors, parseCursors } from '../cursors.ts';
+import { type Cursors, type Entry, mergeEntries, parseCursors } from '../cursors.ts';
 import type { PrimaryLink } from './primary-link.ts';
 
-type Side = 'primary' | 'standby';
+/** The standby's answer without waiting. */
+const AT_ONCE = -1;
+/** The shortest wait Redis knows, in ms. */
+const ALMOST_AT_ONCE = 1;
+/** Pause before a read that failed on the primary is tried again, in ms. */
+const AGAIN_MS = 100;
+
+/** A read under way, or one that has ended and whose answer nobody has taken. */
 interface Read {
   cursor: string;
-  answer: Promise<{ side: Side; read: StreamReadRaw }>;
+  backend: IQueueBackend;
+  answer: Promise<StreamReadRaw>;
+  /** Its entries, once it has ended with some. */
+  found?: Entry[];
 }
 
 /**
- * Reads the events of both homes as one stream. A read under way on one side while the other answers is kept for the next
- * call: given up, its events would be lost.
+ * Reads the events of both homes as one stream, in the order they happened. A read under way on one side while the other
+ * answers is kept for the next call: given up, its events would be lost.
  */
 export class EventsReader {
   readonly #controller: Controller;
   readonly #standby: SqliteQueueBackend;
   readonly #link: PrimaryLink;
-  #atPrimary: (Read & { backend: IQueueBackend }) | undefined;
+  #atPrimary: Read | undefined;
   #atStandby: Read | undefined;
   #closed = false;
 
@@ -28,65 +39,126 @@ export class EventsReader {
     this.#link = link;
   }
 
-  /** Entries after `id` of whichever side has any first; null after `blockTimeout` ms without (0 = for ever). */
+  /** Entries after `id`, waiting up to `blockTimeout` ms (0 = for ever) for the first; null without. */
   async read(id: string, blockTimeout: number): Promise<StreamReadRaw> {
     const cursors = parseCursors(id);
-    const first = await Promise.race([
-      this.#readPrimary(cursors.primary, blockTimeout),
-      this.#readStandby(cursors.standby, blockTimeout),
-      this.#controller.nextChange(),
-    ]);
-    if (first === undefined || this.#closed) return null;
-    if (first.side === 'primary') this.#atPrimary = undefined;
-    else this.#atStandby = undefined;
-    const [stream] = first.read ?? [];
-    if (stream === undefined) return null;
-    const [key, entries] = stream;
-    const marked = entries.map(([cursor, fields]): [string, string[]] => {
-      cursors[first.side] = cursor;
-      return [formatCursors(cursors), fields];
-    });
-    return [[key, marked]];
-  }
-
-  /** Never settles while the primary is away: the other side decides then. */
-  async #readPrimary(cursor: string, blockTimeout: number): Read['answer'] {
-    if (!this.#controller.usesPrimary) return never();
-    try {
-      const backend = this.#link.ready ?? (await this.#link.open());
-      let read = this.#atPrimary;
-      if (read?.cursor !== cursor || read.backend !== backend) {
-        const answer = backend
-          .readEvents(cursor, blockTimeout)
-          .then(read => ({ side: 'primary' as const, read }));
-        answer.catch(() => undefined);
-        read = { cursor, backend, answer };
-        this.#atPrimary = read;
-      }
-      return await read.answer;
-    } catch (error) {
-      this.#atPrimary = undefined;
-      if (!this.#closed) this.#controller.connectionFailed(error);
-      return never();
-    }
-  }
-
-  #readStandby(cursor: string, blockTimeout: number): Read['answer'] {
-    const known = this.#atStandby;
-    if (known?.cursor === cursor) return known.answer;
-    const answer = this.#standby
-      .readEvents(cursor, blockTimeout)
-      .then(read => ({ side: 'standby' as const, read }));
-    answer.catch(() => undefined);
-    this.#atStandby = { cursor, answer };
-    return answer;
+    if (cursors.standby === '$') cursors.standby = await this.#standby.newestEvent();
+    const entries = (await this.#look(cursors)) ?? (await this.#wait(cursors, blockTimeout));
+    return entries === null ? null : [[this.#standby.toKey('events'), entries]];
   }
 
   close(): void {
     this.#closed = true;
   }
+
+  /** What is there already, if the standby has any; the primary alone needs no second read. */
+  async #look(cursors: Cursors): Promise<Entry[] | undefined> {
+    // A read that is still under way has found nothing so far.
+    if (isUnderWay(this.#atStandby, cursors.standby)) return undefined;
+    const standby = entriesOf(await this.#standby.readEvents(cursors.standby, AT_ONCE));
+    if (standby.length === 0) return undefined;
+    let primary: Entry[] = [];
+    if (this.#controller.usesPrimary && !isUnderWay(this.#atPrimary, cursors.primary)) {
+      const read = await this.#startAtPrimary(cursors.primary, ALMOST_AT_ONCE).catch(() => undefined);
+      const { deadlines, options } = this.#controller;
+      const answer = read?.answer.catch(() => null) ?? Promise.resolve(null);
+      await deadlines.bound(answer, options.deadlineMs);
+      primary = read?.found ?? [];
+    }
+    return mergeEntries(cursors, { primary, standby });
+  }
+
+  /** Waits on both sides for the first entries. A side ends with nothing only at the end of a wait of this call. */
+  async #wait(cursors: Cursors, blockTimeout: number): Promise<Entry[] | null> {
+    const begun = new Set<Read>();
+    while (!this.#closed) {
+      const end = await this.#firstEnd(cursors, blockTimeout, begun);
+      if (end === 'nothing') return null;
+      if (end === 'again') continue;
+      const [primary, standby] = [this.#atPrimary, this.#atStandby];
+      return mergeEntries(cursors, {
+        primary: (primary?.cursor === cursors.primary && primary.found) || [],
+        standby: (standby?.cursor === cursors.standby && standby.found) || [],
+      });
+    }
+    return null;
+  }
+
+  /** The first side that ends, unless it has found nothing and the other still waits. */
+  async #firstEnd(cursors: Cursors, blockTimeout: number, begun: Set<Read>): Promise<End> {
+    let forget = () => {};
+    const first = new Promise<End>((resolve, reject) => {
+      forget = this.#controller.onChange(() => resolve('again'));
+      const sides = [this.#readStandby(cursors.standby, blockTimeout, begun)];
+      if (this.#controller.usesPrimary) sides.push(this.#readPrimary(cursors.primary, blockTimeout, begun));
+      let nothing = 0;
+      for (const side of sides) {
+        side.then(end => {
+          if (end !== 'nothing' || ++nothing === sides.length) resolve(end);
+        }, reject);
+      }
+    });
+    return first.finally(forget);
+  }
+
+  async #readStandby(cursor: string, blockTimeout: number, begun: Set<Read>): Promise<End> {
+    let read = this.#atStandby;
+    if (read?.cursor !== cursor) {
+      read = kept(cursor, this.#standby, this.#standby.readEvents(cursor, blockTimeout));
+      this.#atStandby = read;
+      begun.add(read);
+    }
+    await read.answer;
+    if (read.found !== undefined) return 'found';
+    this.#atStandby = undefined;
+    return begun.has(read) ? 'nothing' : 'again';
+  }
+
+  async #readPrimary(cursor: string, blockTimeout: number, begun: Set<Read>): Promise<End> {
+    try {
+      let read = this.#atPrimary;
+      if (read?.cursor !== cursor || read.backend !== this.#link.ready) {
+        read = await this.#startAtPrimary(cursor, blockTimeout);
+        begun.add(read);
+      }
+      await read.answer;
+      if (read.found !== undefined) return 'found';
+      this.#atPrimary = undefined;
+      return begun.has(read) ? 'nothing' : 'again';
+    } catch (error) {
+      this.#atPrimary = undefined;
+      if (!isAvailabilityFailure(classifyFailure(error))) throw error;
+      if (!this.#closed) this.#controller.connectionFailed(error);
+      await this.#controller.pause(AGAIN_MS);
+      return 'again';
+    }
+  }
+
+  async #startAtPrimary(cursor: string, blockTimeout: number): Promise<Read> {
+    const backend = this.#link.ready ?? (await this.#link.open());
+    this.#atPrimary = kept(cursor, backend, backend.readEvents(cursor, blockTimeout));
+    return this.#atPrimary;
+  }
 }
 
-function never(): Promise<never> {
-  return new Promise(() => undefined);
+/** How one side's wait ended. */
+type End = 'found' | 'nothing' | 'again';
+
+function kept(cursor: string, backend: IQueueBackend, answer: Promise<StreamReadRaw>): Read {
+  const read: Read = { cursor, backend, answer };
+  read.answer = answer.then(raw => {
+    const entries = entriesOf(raw);
+    if (entries.length > 0) read.found = entries;
+    return raw;
+  });
+  read.answer.catch(() => undefined);
+  return read;
+}
+
+function isUnderWay(read: Read | undefined, cursor: string): boolean {
+  return read?.cursor === cursor && read.found === undefined;
+}
+
+function entriesOf(raw: StreamReadRaw): Entry[] {
+  return raw?.[0]?.[1] ?? [];
 }

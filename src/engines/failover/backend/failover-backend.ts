@@ -50,6 +50,8 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     if (!parts.owner) return;
     this.standby.on('error', this.#onTrouble);
     this.standby.once('ready', () => this.emit('ready'));
+    // As BullMQ's own, it connects at once: whoever lists the workers finds them before they have asked for a job.
+    if (this.usesPrimary) parts.link.open().catch(() => undefined);
   }
 
   /** The primary's own Redis client, as `Queue.client` gives it. @throws SPILLWAY_PRIMARY_AWAY while it is away. */
@@ -60,10 +62,12 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     );
   }
 
-  /** Resolves when jobs can be taken: the standby is open, and whether the primary answers is known. */
+  /** Resolves when jobs can be taken: the standby is open, and so is the primary unless it is known not to answer. */
   async waitUntilReady(): Promise<void> {
     await this.standby.waitUntilReady();
-    await this.controller.started;
+    if (!this.usesPrimary) return;
+    // What is wrong with it the first probe finds.
+    await this.parts.link.open().catch(() => this.controller.started);
   }
 
   close(force = false): Promise<void> {
@@ -108,40 +112,47 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
    */
   async waitForJob(blockTimeout: number): Promise<Marker> {
     if (this.#blockingDisconnected || this.closing !== undefined) return null;
-    const legs: Promise<Marker>[] = [this.standby.waitForJob(blockTimeout)];
     let over = false;
-    if (this.usesPrimary) legs.push(this.#waitOnPrimary(blockTimeout, () => over));
-    const changed = this.controller.nextChange().then((): Marker => NOW);
-    const interrupted = new Promise<Marker>(resolve => {
+    let forget = () => {};
+    const first = new Promise<Marker>((resolve, reject) => {
+      forget = this.controller.onChange(() => resolve(NOW));
       this.#interrupt = () => resolve(null);
+      const sides = [this.standby.waitForJob(blockTimeout)];
+      if (this.usesPrimary) sides.push(this.#waitOnPrimary(blockTimeout, () => over));
+      let without = 0;
+      for (const side of sides) {
+        side.then(found => {
+          if (found !== null || ++without === sides.length) resolve(found);
+        }, reject);
+      }
     });
     try {
-      return await Promise.race([...legs, changed, interrupted]);
+      return await first;
     } finally {
       over = true;
+      forget();
       this.#interrupt = undefined;
-      // The standby's leg ends with this; the primary's goes on and is taken up by the next wait.
+      // The standby's wait ends with this; the primary's goes on and is taken up by the next one.
       await this.standby.disconnectBlocking();
       await this.standby.reconnectBlocking();
     }
   }
 
+  /** A wait of an earlier call ends early: then another begins. */
   async #waitOnPrimary(blockTimeout: number, isOver: () => boolean): Promise<Marker> {
     const { link } = this.parts;
     while (!isOver()) {
       try {
         const backend = link.ready ?? (await link.open());
-        let wait = this.#primaryWait;
-        if (wait?.backend !== backend) {
-          const answer = backend.waitForJob(
-            Math.min(blockTimeout, backend.maximumBlockTimeout ?? blockTimeout),
-          );
-          wait = { backend, answer };
-          this.#primaryWait = wait;
+        const isOwn = this.#primaryWait?.backend !== backend;
+        if (isOwn) {
+          const atMost = Math.min(blockTimeout, backend.maximumBlockTimeout ?? blockTimeout);
+          this.#primaryWait = { backend, answer: backend.waitForJob(atMost) };
         }
+        const wait = this.#primaryWait!;
         const found = await wait.answer;
         if (this.#primaryWait === wait) this.#primaryWait = undefined;
-        return found;
+        if (found !== null || isOwn) return found;
       } catch (error) {
         this.#primaryWait = undefined;
         if (isOver()) break;
@@ -149,7 +160,7 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
         await this.controller.pause(AGAIN_MS);
       }
     }
-    return new Promise<never>(() => undefined);
+    return null;
   }
 
   async disconnectBlocking(wait?: boolean): Promise<void> {

@@ -1,4 +1,5 @@
 import type { IQueueBackend, JobProgress, MinimalJob } from 'bullmq';
+import { cursorOnStandby } from '../cursors.ts';
 import { WorkingBackend } from './working.ts';
 
 /**
@@ -54,8 +55,13 @@ export abstract class ManagingBackend extends WorkingBackend {
     return (await this.onBoth(backend => backend.cleanJobsByState(state, timestamp, limit))).flat();
   }
 
+  /** On the standby also when it holds no jobs: it knows the settings. */
   async obliterate(opts: { force: boolean; count: number }): Promise<number> {
-    return Math.max(...(await this.onBoth(backend => backend.obliterate(opts))));
+    const outcome = await this.tryPrimary(primary => primary.obliterate(opts));
+    if (!outcome.ok) return this.standby.obliterate(opts);
+    // It was paused, or the primary would have refused; another machine may have done that.
+    await this.standby.setQueueMeta({ paused: 1 });
+    return Math.max(outcome.value, await this.standby.obliterate(opts));
   }
 
   async removeOrphanedJobs(count?: number, limit?: number): Promise<number> {
@@ -154,7 +160,7 @@ export abstract class ManagingBackend extends WorkingBackend {
   async publishEvent(fields: Record<string, string | number>, maxEvents: number): Promise<string> {
     const outcome = await this.tryPrimary(primary => primary.publishEvent(fields, maxEvents));
     if (outcome.ok) return outcome.value;
-    return this.standby.publishEvent(fields, maxEvents);
+    return cursorOnStandby(await this.standby.publishEvent(fields, maxEvents));
   }
 }
 

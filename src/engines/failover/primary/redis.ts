@@ -60,7 +60,8 @@ export class RedisPrimary implements Primary {
       // ioredis lets what waits for an answer go only when it gives up connecting, not when it is told to.
       retryStrategy: () => (over ? null : RETRY_MS * (1 + random())),
     };
-    const backend = createTargetBackend(queueName, { ...options, connection, skipVersionCheck: true }, role);
+    // With its look at the version: without, BullMQ takes Redis for an old one and rounds waits up to whole seconds.
+    const backend = createTargetBackend(queueName, { ...options, connection }, role);
     return {
       backend,
       letGo() {

@@ -151,7 +151,10 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
     this.#blockingDisconnected = false;
   }
 
-  /** Events after the cursor `id` ('$' = from now on), waiting up to `blockTimeout` ms for the first (0 = for ever). */
+  /**
+   * Events after the cursor `id` ('$' = from now on), waiting up to `blockTimeout` ms for the first (0 = for ever; less
+   * than 0, which is ours, = not at all).
+   */
   async readEvents(id: string, blockTimeout: number): Promise<StreamReadRaw> {
     if (this.#blockingDisconnected || this.closing !== undefined) return null;
     const after = id === '$' ? await this.#fromNow() : parseCursor(id);
@@ -171,6 +174,15 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
       if (rows.length < READ_ROWS) entries.push(...entriesAfter(queue.tail, ...last));
       return entries.length === 0 ? undefined : [[this.toKey('events'), entries]];
     });
+  }
+
+  /**
+   * What '$' stands for in this reader.
+   *
+   * @internal
+   */
+  async newestEvent(): Promise<string> {
+    return (await this.#fromNow()).join('-');
   }
 
   #fromNow(): Promise<readonly [ms: number, seq: number]> {
@@ -226,7 +238,7 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
         leave?.();
         if (settled) return undefined;
         const found = look(session, queue);
-        if (found !== undefined) return found;
+        if (found !== undefined || timeoutMs < 0) return found ?? null;
         leave = this.store.waiting.add(this.qualifiedName, check);
         if (timeoutMs > 0) timer = timers.setTimeout(() => settle(null), timeoutMs);
         return undefined;
