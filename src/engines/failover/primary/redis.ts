@@ -11,6 +11,7 @@ import {
   describeRedisTarget,
   openRedis,
   type RedisTarget,
+  retryStrategy,
 } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
@@ -29,7 +30,7 @@ const IMPATIENT = {
   disconnectTimeout: 1,
 } as const satisfies RedisOptions;
 
-/** Pause before connecting again, up to twice as long by chance; in ms. */
+/** First pause before connecting again, doubled each time up to 2 s; in ms. */
 const RETRY_MS = 100;
 
 /** Redis, Valkey, Sentinel or Cluster, through BullMQ's own backend. */
@@ -52,13 +53,13 @@ export class RedisPrimary implements Primary {
 
   connect(queueName: string, options: BackendOptions, role: Role): Connection {
     let over = false;
-    const random = this.#random;
+    const pause = retryStrategy({ maxRetries: 0, retryDelayMs: RETRY_MS }, this.#random);
     const connection: RedisTarget = {
       ...this.#redis,
       ...IMPATIENT,
       connectTimeout: 5_000,
       // ioredis lets what waits for an answer go only when it gives up connecting, not when it is told to.
-      retryStrategy: () => (over ? null : RETRY_MS * (1 + random())),
+      retryStrategy: times => (over ? null : pause(times)),
     };
     // With its look at the version: without, BullMQ takes Redis for an old one and rounds waits up to whole seconds.
     const backend = createTargetBackend(queueName, { ...options, connection }, role);
