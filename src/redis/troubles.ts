@@ -165,7 +165,7 @@ export const troubles: readonly Trouble[] = [
   {
     class: 'noperm',
     says: 'The user may not run a command that queues need at {where}, or not on their keys.',
-    mend: 'ACL SETUSER <user> ~<prefix>:* +@all -@dangerous +info, where <prefix> is that of the queues, bull by default.',
+    mend: 'ACL SETUSER <user> ~<prefix>:* +@all -@dangerous +info +client|list, where <prefix> is that of the queues, bull by default.',
   },
   {
     class: 'maxclients',

@@ -39,6 +39,7 @@ async function works(redis: NonNullable<SpillwayOptions['redis']>): Promise<void
   ]);
   expect(done.sort()).toEqual(['child', 'one', 'parent', 'single', 'two']);
   expect(worker.isRunning()).toBe(true);
+  expect(await queue.getWorkers()).toBeInstanceOf(Array);
   await spillway.close();
 }
 
@@ -62,7 +63,7 @@ describe('queues on', () => {
     const port = await freePort();
     const certificate = authority.issue(['DNS:localhost']);
     const server = await redisServer(...tlsArguments(authority, certificate, port));
-    const rights = ['~bull:*', '+@all', '-@dangerous', '+info'];
+    const rights = ['~bull:*', '+@all', '-@dangerous', '+info', '+client|list'];
     await admin(server).acl('SETUSER', 'app', 'on', `>${password}`, ...rights);
     await works({ host: 'localhost', port, username: 'app', password, tls: { ca: authority.ca } });
   });
