@@ -23,7 +23,9 @@ export function describeFailure(error: unknown, target: RedisTarget): Failure {
   );
   const where = describeRedisTarget(target);
   const says = (trouble?.says ?? '').replace('{where}', where);
-  const masked = maskText(texts[0] ?? '', targetSecrets(target)).trim();
+  // An old Redis repeats the arguments of a command it does not know: the password, of HELLO.
+  const own = (texts[0] ?? '').replace(/,? with args beginning with.*/s, '');
+  const masked = maskText(own, targetSecrets(target)).trim();
   return {
     class: failure,
     message: failure === 'other' && masked !== '' ? `${says} ${masked}` : says,

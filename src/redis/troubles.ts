@@ -132,6 +132,12 @@ export const troubles: readonly Trouble[] = [
   },
   {
     class: 'sentinel',
+    when: /unknown command [`'"]?sentinel/i,
+    says: 'Those of {where} are no Sentinels, but a Redis.',
+    mend: 'Use their port (usually 26379), or redis://host:port for the Redis itself.',
+  },
+  {
+    class: 'sentinel',
     when: /unknown command/,
     says: '{where} is a Sentinel, not a Redis.',
     mend: 'Use redis+sentinel://host:26379/<name of the group>, or the port of Redis itself.',
@@ -159,7 +165,7 @@ export const troubles: readonly Trouble[] = [
   {
     class: 'noperm',
     says: 'The user may not run a command that queues need at {where}, or not on their keys.',
-    mend: 'ACL SETUSER <user> ~<prefix>:* +@all -@dangerous +info, where <prefix> is that of the queues, bull by default.',
+    mend: 'ACL SETUSER <user> ~<prefix>:* +@all -@dangerous +info +client|list, where <prefix> is that of the queues, bull by default.',
   },
   {
     class: 'maxclients',

@@ -126,7 +126,7 @@ function passwordIn(args: string[]): string | undefined {
  * PING answered with PONG, by this very process: during a race for the port another server might answer. One that
  * wants a login we do not have (ACL users) is ready too.
  */
-export async function answersAs(pid: number, port: number, password: string | undefined): Promise<boolean> {
+async function answersAs(pid: number, port: number, password: string | undefined): Promise<boolean> {
   const login = password === undefined ? [] : ['AUTH', password];
   const reply = await ask(port, [
     ...(login.length > 0 ? [login] : []),

@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeTempDir, tempDir } from '../support/temp-dir.ts';
 import { findRedisServer } from './binaries.ts';
 import { onFreePort, ServerProcess } from './process.ts';
-import { answersAs, type RedisServer } from './redis.ts';
+import type { RedisServer } from './redis.ts';
 
 export interface SentinelOptions {
   /** The server it watches at first. */
@@ -67,7 +67,8 @@ export async function startSentinel(options: SentinelOptions): Promise<SentinelS
     ];
     writeFileSync(file, [...settings, ...lines, ''].join('\n'));
     const running = await ServerProcess.start({ command, args: [file, '--sentinel'], logFile: log });
-    await running.ready(() => answersAs(running.pid, port, undefined), log);
+    // It writes this after it has begun to listen, whatever password or TLS it wants.
+    await running.ready(async () => readFileSync(log, 'utf8').includes(`+monitor master ${name}`), log);
     return new SentinelServer(running, port, dir);
   });
 }
