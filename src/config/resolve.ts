@@ -46,6 +46,7 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
     );
   }
   const concurrency = environment.CONCURRENCY;
+  const journal = environment.SPILLWAY_JOURNAL;
   const alertWebhookUrl = environment.REDIS_ALERT_WEBHOOK_URL;
   return {
     engine: chosen.engine,
@@ -61,7 +62,7 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
     },
     postgres,
     failover: {
-      ...definedOnly({ journal: environment.SPILLWAY_JOURNAL }),
+      ...(journal === undefined ? {} : { journal }),
       ...definedOnly(options.failover ?? {}),
       primary,
     },

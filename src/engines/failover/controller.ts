@@ -8,7 +8,7 @@ import { Deadlines } from './deadline.ts';
 import { type AddEntry, splitQueue } from './entries.ts';
 import { JobIds } from './ids.ts';
 import { Journal } from './journal.ts';
-import { refuseOrRunInline } from './ladder.ts';
+import { Ladder } from './ladder.ts';
 import type { DeferredOperation, Json, Ledger } from './ledger/index.ts';
 import { LossWatch } from './loss.ts';
 import { type Input, StateMachine, type Step, type Transition } from './machine.ts';
@@ -75,9 +75,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly identity: string;
   /** Settles when it is known for the first time whether the primary answers. */
   readonly started: Promise<void>;
+  /** Settles when it is known whether the primary is switched off, and is gone then; before that nothing is sent there. */
+  switchKnown: Promise<void> | undefined;
   readonly maintenance: Maintenance;
   readonly standby: SqliteQueueBackend;
   readonly census: Census;
+  readonly ladder = new Ladder(this);
   readonly #clock: Clock;
   readonly #ids: JobIds;
   readonly #machine: StateMachine;
@@ -122,7 +125,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.started = new Promise(resolve => {
       this.#markStarted = resolve;
     });
-    this.#later(0);
+    this.switchKnown = this.#switch.known.then(() => {
+      this.switchKnown = undefined;
+      if (!this.#machine.switchedOff) this.#later(0);
+    });
   }
 
   /** Grows with each time the primary is given up; what began in an earlier one says nothing of now. */
@@ -170,7 +176,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
       reason,
       forMs: this.#clock.monotonic() - since,
       target: this.target,
-      rung: this.usesPrimary ? 'primary' : this.statistics.standbyFails ? 'refusing' : 'standby',
+      rung: this.usesPrimary ? 'primary' : this.ladder.rung,
       journal: this.options.journal,
       pending: this.census.work,
       ...this.statistics.snapshot(),
@@ -210,6 +216,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   noteSpill(queue: string, jobs: number): void {
     this.census.add(queue, jobs);
     this.statistics.spilled += jobs;
+    this.ladder.standbyWorks();
     if (this.usesPrimary) this.#returning.soon();
   }
 
@@ -266,11 +273,6 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (typeof code !== 'number' || !EXPLAINED_BY_FAULT.includes(code)) return false;
     if (this.wasAwayRecently || this.#loss.happenedRecently) return true;
     return code === -1 && this.journal !== undefined && (await this.ledger.journalHas(queue, id));
-  }
-
-  /** The rungs below the standby. @throws SPILLWAY_UNAVAILABLE, or the standby's error if it is about the job. */
-  belowStandby(entries: readonly AddEntry[], error: unknown): Promise<string[]> {
-    return refuseOrRunInline(this, entries, error);
   }
 
   /** Ends in the background; its failure is told, not thrown. */

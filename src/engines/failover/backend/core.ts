@@ -127,6 +127,8 @@ export abstract class FailoverCore extends EventEmitter {
     then: (value: T) => R | Promise<R>,
     otherwise: (failed: Failed<T>) => R | Promise<R>,
   ): Promise<R> {
+    const { switchKnown } = this.controller;
+    if (switchKnown !== undefined) return switchKnown.then(() => this.orElse(call, then, otherwise));
     if (!this.controller.usesPrimary) return Promise.resolve(otherwise(AWAY));
     const primary = this.parts.link.ready;
     const { primaryMs } = this.controller;
@@ -182,10 +184,14 @@ export abstract class FailoverCore extends EventEmitter {
 
   protected away(what: string, cause?: Error): SpillwayError {
     const { target, retryAfterMs } = this.controller;
+    const retryAfter = Math.ceil(retryAfterMs / 1000);
     return new SpillwayError(
       'SPILLWAY_PRIMARY_AWAY',
-      `${what} lives on ${target}, which can't be reached now. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`,
-      { ...(cause === undefined ? {} : { cause }), details: { queue: this.qualifiedName, retryAfterMs } },
+      `${what} lives on ${target}, which can't be reached now. Try again in ${retryAfter} s.`,
+      {
+        ...(cause === undefined ? {} : { cause }),
+        details: { queue: this.qualifiedName, retryAfterMs, retryAfter },
+      },
     );
   }
 
