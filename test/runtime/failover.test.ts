@@ -101,7 +101,10 @@ describe('with Redis configured, the engine is failover', () => {
     const { spillway, lines } = open(homes);
     let done = 0;
     const names = ['one', 'two', 'three', 'four'];
-    for (const name of names) spillway.worker(name, async () => void (done += 1), { concurrency: 20 });
+    const work = async () => {
+      done += 1;
+    };
+    for (const name of names) spillway.worker(name, work, { concurrency: 20 });
     for (const name of names) spillway.queueEvents(name);
     await reaches(spillway, 'primary');
     await homes.redis.kill();
@@ -144,7 +147,9 @@ describe('with Redis configured, the engine is failover', () => {
       await spillway.queue('secret').add('x', 1);
       await reaches(spillway, 'standby');
       await eventually(() => expect(done).toEqual([1]));
-      expect(spillway.failover?.status().lastTrouble).toMatchObject({ failure: 'wrongpass' });
+      await eventually(() =>
+        expect(spillway.failover?.status().lastTrouble).toMatchObject({ failure: 'wrongpass' }),
+      );
       const stats = await spillway.stats();
       await spillway.close();
       const everything = inspect([lines, told, stats], { depth: 10, showHidden: true });

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { IQueueBackend, JobState, KeepJobs } from 'bullmq';
+import type { IQueueBackend, JobState } from 'bullmq';
 import { classifyFailure, type FailureClass } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
@@ -9,42 +9,18 @@ import { type AddEntry, splitQueue } from './entries.ts';
 import { JobIds } from './ids.ts';
 import { Journal } from './journal.ts';
 import { Ladder } from './ladder.ts';
-import type { DeferredOperation, Json, Ledger } from './ledger/index.ts';
+import type { Json, Ledger } from './ledger/index.ts';
 import { LossWatch } from './loss.ts';
 import { type Input, StateMachine, type Step, type Transition } from './machine.ts';
 import type { ResolvedFailoverOptions } from './options.ts';
-import type { Maintenance, Primary } from './primary/primary.ts';
+import type { Attached, ControllerParts, DeferredEntry } from './parts.ts';
+import type { Maintenance } from './primary/primary.ts';
 import { Returning } from './returning.ts';
 import { signal } from './signal.ts';
 import { Statistics } from './statistics.ts';
 import type { FailoverEvents, FailoverStatus } from './status.ts';
 import { SwitchWatch } from './switch-watch.ts';
 import { UnknownAdds } from './unknown.ts';
-
-/** An operation to be kept; its arguments are what JSON can hold. */
-export type DeferredEntry = Omit<DeferredOperation, 'args'> & { args: readonly unknown[] };
-
-/** A backend that shares the controller. */
-export interface Attached {
-  queue: string;
-  isWorker: boolean;
-  removeOnComplete: KeepJobs | undefined;
-  /** The primary is given up: throw away what hangs on it. */
-  primaryLost(): void;
-}
-
-/** What the controller is made of; tests inject theirs. */
-export interface ControllerParts {
-  options: ResolvedFailoverOptions;
-  primary: Primary;
-  ledger: Ledger;
-  /** The controller's own view of the standby, on no queue in particular. */
-  standby: SqliteQueueBackend;
-  clock: Clock;
-  random: () => number;
-  /** Names this process among all. */
-  processId: string;
-}
 
 /** Codes of BullMQ's refusals that a fault explains: no such job, no lock, not active, another's lock. */
 const EXPLAINED_BY_FAULT: readonly number[] = [-1, -2, -3, -6];
@@ -75,8 +51,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly identity: string;
   /** Settles when it is known for the first time whether the primary answers. */
   readonly started: Promise<void>;
-  /** Settles when it is known whether the primary is switched off, and is gone then; before that nothing is sent there. */
-  switchKnown: Promise<void> | undefined;
+  /**
+   * Settles, and is gone, when it is known whether the primary is switched off and what the standby holds. Before that
+   * nothing is sent to the primary.
+   */
+  preparing: Promise<void> | undefined;
   readonly maintenance: Maintenance;
   readonly standby: SqliteQueueBackend;
   readonly census: Census;
@@ -125,8 +104,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.started = new Promise(resolve => {
       this.#markStarted = resolve;
     });
-    this.switchKnown = this.#switch.known.then(() => {
-      this.switchKnown = undefined;
+    this.preparing = Promise.allSettled([this.#switch.known, this.census.refresh()]).then(() => {
+      this.preparing = undefined;
       if (!this.#machine.switchedOff) this.#later(0);
     });
   }
@@ -389,7 +368,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
       this.#handle({ kind: 'probe-failed', epoch, failure: health.failure, message: health.message });
     }
     this.#markStarted();
-    if (this.census.queues.length > 0) await this.census.refresh();
+    // Other processes put jobs there too, or left some when they ended.
+    await this.census.refresh();
     if (this.usesPrimary) this.#returning.lookForWork();
     else if (this.state === 'standby') await this.#takeBackMoving();
   }

@@ -127,8 +127,8 @@ export abstract class FailoverCore extends EventEmitter {
     then: (value: T) => R | Promise<R>,
     otherwise: (failed: Failed<T>) => R | Promise<R>,
   ): Promise<R> {
-    const { switchKnown } = this.controller;
-    if (switchKnown !== undefined) return switchKnown.then(() => this.orElse(call, then, otherwise));
+    const { preparing } = this.controller;
+    if (preparing !== undefined) return preparing.then(() => this.orElse(call, then, otherwise));
     if (!this.controller.usesPrimary) return Promise.resolve(otherwise(AWAY));
     const primary = this.parts.link.ready;
     const { primaryMs } = this.controller;
