@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
 import { Census, countStandby } from './census.ts';
 import { Deadlines } from './deadline.ts';
-import { type AddEntry, splitQueue } from './entries.ts';
+import { splitQueue } from './entries.ts';
 import { JobIds } from './ids.ts';
 import { Journal } from './journal.ts';
 import { Ladder } from './ladder.ts';
@@ -51,10 +51,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly identity: string;
   /** Settles when it is known for the first time whether the primary answers. */
   readonly started: Promise<void>;
-  /**
-   * Settles, and is gone, when it is known whether the primary is switched off and what the standby holds. Before that
-   * nothing is sent to the primary.
-   */
+  /** Settles, and is gone, when the switch and what the standby holds are known: until then nothing is sent there. */
   preparing: Promise<void> | undefined;
   readonly maintenance: Maintenance;
   readonly standby: SqliteQueueBackend;
