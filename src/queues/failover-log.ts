@@ -1,4 +1,5 @@
-import type { FailoverController, FailoverEvents, FailoverStatus } from '../engines/failover/index.ts';
+import type { EventEmitter } from 'node:events';
+import type { FailoverEvents, FailoverStatus } from '../engines/failover/index.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/logger.ts';
 import { RepeatFilter } from './repeat-filter.ts';
@@ -23,6 +24,12 @@ const words = {
 } as const satisfies Partial<Record<keyof FailoverStatus, string>>;
 const counted = Object.keys(words) as (keyof typeof words)[];
 
+/** What the log needs of the engine. */
+interface Engine extends Pick<EventEmitter<FailoverEvents>, 'on'> {
+  status(): FailoverStatus;
+  readonly target: string;
+}
+
 type Payload<Name extends keyof FailoverEvents> = FailoverEvents[Name][0];
 
 /**
@@ -32,7 +39,7 @@ type Payload<Name extends keyof FailoverEvents> = FailoverEvents[Name][0];
  */
 export class FailoverLog {
   readonly #logger: Logger;
-  readonly #engine: Pick<FailoverController, 'on' | 'status' | 'target'>;
+  readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #repeats: RepeatFilter;
   readonly #timer: NodeJS.Timeout;
@@ -42,7 +49,7 @@ export class FailoverLog {
   #removed = 0;
   #duplicates: Payload<'duplicate'>[] = [];
 
-  constructor(logger: Logger, engine: Pick<FailoverController, 'on' | 'status' | 'target'>, clock: Clock) {
+  constructor(logger: Logger, engine: Engine, clock: Clock) {
     this.#logger = logger;
     this.#engine = engine;
     this.#clock = clock;
