@@ -1,5 +1,17 @@
-export type { ConfigOptions, EngineName } from './config/index.ts';
+export type { ConfigOptions, EngineChoice, EngineName, FailoverOptions } from './config/index.ts';
 export type {
+  DrainProgress,
+  EngineState,
+  FailoverEvents,
+  FailoverStatus,
+  InlineHandler,
+  InlineJob,
+  Loss,
+  Rung,
+  Transition,
+} from './engines/failover/index.ts';
+export type {
+  Failover,
   FlowSettings,
   JobState,
   JobStatus,
@@ -10,6 +22,11 @@ export type {
   QueueStats,
   SpillwayStats,
   StandardSchema,
+  SwitchChange,
+  Switches,
+  SwitchName,
+  SwitchState,
+  SwitchValue,
   TypedQueue,
   WorkerSettings,
 } from './queues/index.ts';

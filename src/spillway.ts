@@ -1,11 +1,16 @@
 import { type Config, type ConfigOptions, type EngineName, resolveConfig } from './config/index.ts';
 import {
   createEngine,
+  type Engine,
+  type Failover,
+  FileSwitches,
   type QueueDeclarations,
   QueueRegistry,
   type Queues,
   type ShutdownReport,
+  type Switches,
 } from './queues/index.ts';
+import { systemClock } from './shared/clock.ts';
 import { SpillwayError } from './shared/errors.ts';
 import { createDefaultLogger, createMaskingLogger, type Logger, silentLogger } from './shared/logger.ts';
 import { closeOnSignals } from './shared/signals.ts';
@@ -29,6 +34,10 @@ export interface SpillwayOptions<D extends QueueDeclarations = readonly string[]
 export interface Spillway<D extends QueueDeclarations = readonly string[]> extends Queues<D> {
   /** The engine that keeps the jobs. */
   readonly engine: EngineName;
+  /** How the failover engine is doing, and its events (`failover.on('state', …)`); undefined on other engines. */
+  readonly failover: Failover | undefined;
+  /** Live switches. */
+  readonly switches: Switches;
   /**
    * Closes everything that was opened here: workers first, which get `shutdownTimeoutMs` to finish their jobs, then the rest.
    * Jobs still running after that are moved back to the front of their queue. The same promise for every call; never
@@ -49,25 +58,32 @@ export function createSpillway<const D extends QueueDeclarations = readonly stri
   checkOwnOptions(options);
   const config = resolveConfig(options);
   const logger = createMaskingLogger(chooseLogger(options.logger), config.secrets);
-  const engine = createEngine(config);
+  const engine = createEngine(config, logger);
   const registry = new QueueRegistry(config, engine, logger, options.queues);
   for (const { name, message } of config.warnings) logger.warn({ warning: name }, message);
   logger.info(
     { engine: config.engine, reason: config.engineReason, target: engine.target },
     `Jobs are kept by the ${config.engine} engine (${engine.target}): ${config.engineReason}`,
   );
-  return compose<D>(config, logger, registry, options.handleSignals ?? true);
+  const switches = new FileSwitches(config.engine, config.sqlite, logger, systemClock);
+  return compose<D>({ config, logger, engine, registry, switches }, options.handleSignals ?? true);
+}
+
+interface Parts {
+  config: Config;
+  logger: Logger;
+  engine: Engine;
+  registry: QueueRegistry;
+  switches: FileSwitches;
 }
 
 function compose<D extends QueueDeclarations>(
-  config: Config,
-  logger: Logger,
-  registry: QueueRegistry,
+  { config, logger, engine, registry, switches }: Parts,
   handleSignals: boolean,
 ): Spillway<D> {
   let closing: Promise<ShutdownReport> | undefined;
   const shutDown = () => {
-    closing ??= registry.close().then(report => {
+    closing ??= Promise.all([registry.close(), switches.close()]).then(([report]) => {
       forgetSignals?.();
       logger.debug(report, 'Closed');
       return report;
@@ -100,7 +116,7 @@ function compose<D extends QueueDeclarations>(
     closed ??= shutDown().then(() => undefined);
     return closed;
   };
-  return { engine: config.engine, ...typed, close };
+  return { engine: config.engine, failover: engine.failover, switches, ...typed, close };
 }
 
 function chooseLogger(given: Logger | false | undefined): Logger {

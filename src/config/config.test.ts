@@ -17,29 +17,39 @@ const failure = (run: () => unknown): Error => {
 describe('the engine', () => {
   it.each<[Record<string, string>, ConfigOptions, string, string]>([
     [{}, {}, 'sqlite', 'no Redis is configured'],
-    [{ REDIS_URL: 'redis://h' }, {}, 'redis', 'REDIS_URL is set'],
-    [{ REDIS_HOST: 'h' }, {}, 'redis', 'REDIS_HOST is set'],
+    [{ REDIS_URL: 'redis://h' }, {}, 'failover', 'REDIS_URL is set'],
+    [{ REDIS_HOST: 'h' }, {}, 'failover', 'REDIS_HOST is set'],
     [{ REDIS_PASSWORD: 'pw' }, {}, 'sqlite', 'no Redis is configured'],
-    [{}, { redis: 'redis://h' }, 'redis', 'the option redis is set'],
+    [{}, { redis: 'redis://h' }, 'failover', 'the option redis is set'],
+    [
+      { SPILLWAY_ENGINE: 'sqlite', REDIS_URL: 'redis://h' },
+      { engine: 'auto' },
+      'sqlite',
+      'SPILLWAY_ENGINE is sqlite; REDIS_URL is set, but not used',
+    ],
+    [{ SPILLWAY_ENGINE: 'Auto', REDIS_URL: 'redis://h' }, {}, 'failover', 'REDIS_URL is set'],
+    [{ SPILLWAY_ENGINE: 'failover' }, {}, 'failover', 'SPILLWAY_ENGINE is failover'],
+    [{}, { engine: 'failover' }, 'failover', 'the option engine is failover'],
+    [{ REDIS_URL: 'redis://h' }, { engine: 'redis' }, 'redis', 'the option engine is redis'],
     [
       { REDIS_URL: 'redis://h', REDIS_ENABLED: 'false' },
       {},
       'sqlite',
-      'Redis is switched off by REDIS_ENABLED=false',
+      'Redis is switched off by REDIS_ENABLED=false; jobs that an outage left in the file are worked off from it',
     ],
     [
       { REDIS_URL: 'redis://h', DISABLE_QUEUES: '1' },
       {},
       'sqlite',
-      'Redis is switched off by DISABLE_QUEUES=true',
+      'Redis is switched off by DISABLE_QUEUES=true; jobs that an outage left in the file are worked off from it',
     ],
     [
       { REDIS_URL: 'redis://h', ENABLE_QUEUES: 'no' },
       {},
       'sqlite',
-      'Redis is switched off by ENABLE_QUEUES=false',
+      'Redis is switched off by ENABLE_QUEUES=false; jobs that an outage left in the file are worked off from it',
     ],
-    [{ REDIS_URL: 'redis://h', DISABLE_QUEUES: 'off' }, {}, 'redis', 'REDIS_URL is set'],
+    [{ REDIS_URL: 'redis://h', DISABLE_QUEUES: 'off' }, {}, 'failover', 'REDIS_URL is set'],
     [{ SPILLWAY_ENGINE: 'REDIS' }, {}, 'redis', 'SPILLWAY_ENGINE is redis'],
     [
       { SPILLWAY_ENGINE: 'sqlite', REDIS_URL: 'redis://h' },
@@ -77,8 +87,9 @@ describe('the engine', () => {
     [{ SPILLWAY_ENGINE: 'redis', BULLMQ_ENABLED: 'false' }, {}, 'sqlite', 'contradictory-switches'],
     [{ USE_BULLMQ: 'true' }, {}, 'sqlite', 'switch-without-redis'],
     [{ DISABLE_QUEUES: 'true' }, { engine: 'redis' }, 'redis', 'switch-overruled'],
-    [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, {}, 'redis', 'redis-url-and-host'],
-    [{}, { redis: { tls: { rejectUnauthorized: false } } }, 'redis', 'redis-tls-unverified'],
+    [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, {}, 'failover', 'redis-url-and-host'],
+    [{}, { redis: { tls: { rejectUnauthorized: false } } }, 'failover', 'redis-tls-unverified'],
+    [{ SPILLWAY_ENGINE: 'failover', USE_BULLMQ: 'false' }, {}, 'sqlite', 'contradictory-switches'],
   ])('%j with options %j: %s, and a warning %s', (environment, options, engine, warning) => {
     const config = resolve(environment, options);
     expect([config.engine, config.warnings.map(each => each.name)]).toEqual([engine, [warning]]);
@@ -89,6 +100,44 @@ describe('the engine', () => {
     expect(isSpillwayError(both, 'SPILLWAY_INVALID_OPTION')).toBe(true);
     const nowhere = failure(() => resolve({ SPILLWAY_ENGINE: 'postgres' }));
     expect(isSpillwayError(nowhere, 'SPILLWAY_INVALID_CONFIG')).toBe(true);
+  });
+});
+
+describe('the failover engine', () => {
+  it.each<[Record<string, string>, ConfigOptions, 'redis' | 'postgres']>([
+    [{}, {}, 'redis'],
+    [{ REDIS_URL: 'redis://h', POSTGRES_URL: 'postgres://h/db' }, {}, 'redis'],
+    [{ REDIS_URL: 'redis://h' }, { postgres: 'postgres://h/db' }, 'redis'],
+    [{ POSTGRES_URL: 'postgres://h/db' }, {}, 'postgres'],
+    [{}, { postgres: 'postgres://h/db' }, 'postgres'],
+    [{ POSTGRES_URL: 'postgres://h/db', DISABLE_QUEUES: 'true' }, {}, 'postgres'],
+  ])('%j with options %j: its primary is %s', (environment, options, primary) => {
+    const config = resolve(environment, { engine: 'failover', ...options });
+    expect([config.engine, config.failover.primary]).toEqual(['failover', primary]);
+  });
+
+  it('is switched off by the environment though it was asked for in code: it has the file to go on with', () => {
+    const off = resolve({ REDIS_URL: 'redis://h', DISABLE_QUEUES: 'true' }, { engine: 'failover' });
+    expect([off.engine, off.standsInForRedis, off.warnings]).toEqual(['sqlite', true, []]);
+    expect(off.engineReason).toBe(
+      'Redis is switched off by DISABLE_QUEUES=true; jobs that an outage left in the file are worked off from it',
+    );
+    expect(resolve().standsInForRedis).toBe(false);
+  });
+
+  it('refuses to guess its primary', () => {
+    const both = { engine: 'failover', redis: 'redis://h', postgres: 'postgres://h/db' } as const;
+    expect(failure(() => resolve({}, both)).message).toContain('Options redis and postgres are both set');
+  });
+
+  it('takes its journal from the environment, the option first', () => {
+    const environment = { SPILLWAY_JOURNAL: 'until-completed' };
+    expect(resolve(environment, { failover: { deadlineMs: 100 } }).failover).toEqual({
+      primary: 'redis',
+      journal: 'until-completed',
+      deadlineMs: 100,
+    });
+    expect(resolve(environment, { failover: { journal: 'off' } }).failover.journal).toBe('off');
   });
 });
 
@@ -167,7 +216,8 @@ describe('bad values', () => {
     ['USE_BULLMQ', 'maybe', 'true, false, 1, 0', '"maybe"'],
     ['CONCURRENCY', '0', 'a whole number from 1', '"0"'],
     ['CONCURRENCY', '1e3', 'a whole number from 1', '"1e3"'],
-    ['SPILLWAY_ENGINE', 'memory', 'sqlite, redis, postgres', '"memory"'],
+    ['SPILLWAY_ENGINE', 'memory', 'auto, sqlite, redis, postgres, failover', '"memory"'],
+    ['SPILLWAY_JOURNAL', 'always', 'off, until-persisted, until-completed', '"always"'],
     ['WORKER_ID', 'a b', 'without spaces', '"a b"'],
     ['REDIS_HOST', 'redis://h', 'without scheme', '"redis://h"'],
   ])('%s=%s is refused with its range', (name, value, range, received) => {
@@ -194,6 +244,9 @@ describe('bad values', () => {
     [{ sqlite: { durability: 'none' } }, 'sqlite.durability', '"none"'],
     [{ sqlite: { path: 'x' } }, 'sqlite.path', 'no such option'],
     [{ prefix: '' }, 'prefix', '""'],
+    [{ failover: { journal: 'on' } }, 'failover.journal', '"on"'],
+    [{ failover: { deadlineMs: 10 } }, 'failover.deadlineMs', '10'],
+    [{ failover: { drain: 1 } }, 'failover.drain', 'no such option'],
     [{ redis: 'http://u:hunter2@h' }, 'redis', 'not shown'],
     [{ redis: { keyPrefix: 'x:' } }, 'redis.keyPrefix', 'type string'],
     [{ redis: 'redis+sentinel://u:hunter2@h' }, 'redis', 'it names no master'],

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { SpillwayError } from '../shared/errors.ts';
 import { maskText } from '../shared/secrets.ts';
 import { parseRedisUrl, redisUrlRange } from './redis-url.ts';
-import { engineNames } from './types.ts';
+import { engineChoices, journalModes } from './types.ts';
 
 interface Variable<T> {
   /** What is accepted, in words: it stands in the error. */
@@ -52,8 +52,12 @@ const httpUrl = z.string().refine(value => URL.canParse(value) && /^https?:$/.te
  */
 const variables = {
   SPILLWAY_ENGINE: {
-    range: engineNames.join(', '),
-    schema: z.string().toLowerCase().pipe(z.enum(engineNames)),
+    range: engineChoices.join(', '),
+    schema: z.string().toLowerCase().pipe(z.enum(engineChoices)),
+  },
+  SPILLWAY_JOURNAL: {
+    range: journalModes.join(', '),
+    schema: z.string().toLowerCase().pipe(z.enum(journalModes)),
   },
   SPILLWAY_FILE: text('the path of the SQLite file', z.string()),
   POSTGRES_URL: {

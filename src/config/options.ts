@@ -2,16 +2,20 @@ import * as z from 'zod';
 import { SpillwayError } from '../shared/errors.ts';
 import { redisOptionsOf } from './redis-target.ts';
 import { redisUrlRange } from './redis-url.ts';
-import { type ConfigOptions, engineNames } from './types.ts';
+import { type ConfigOptions, engineChoices, journalModes } from './types.ts';
 
 const ranges: Readonly<Record<string, string>> = {
-  engine: engineNames.join(', '),
+  engine: engineChoices.join(', '),
   sqlite: 'an object { file, durability, busyTimeoutMs }',
   'sqlite.file': 'a path of 1 to 4096 characters, or :memory:',
   'sqlite.durability': 'full or normal',
   'sqlite.busyTimeoutMs': 'a whole number from 100 to 600000 ms',
   redis: `${redisUrlRange}, or ioredis options`,
   postgres: 'postgres://[user:password@]host[:port]/database, a pool config or a pool',
+  failover: 'an object { journal, deadlineMs, drainPerSecond }',
+  'failover.journal': journalModes.join(', '),
+  'failover.deadlineMs': 'a number from 50 to 60000 ms',
+  'failover.drainPerSecond': 'a number from 1 to 1000000 jobs',
   prefix: '1 to 100 characters without spaces',
   shutdownTimeoutMs: 'a whole number from 0 to 86400000 ms',
   environment: 'an object of texts',
@@ -23,7 +27,7 @@ function isTexts(value: unknown): boolean {
 }
 
 const optionsSchema = z.object({
-  engine: z.enum(engineNames).optional(),
+  engine: z.enum(engineChoices).optional(),
   sqlite: z
     .strictObject({
       file: z.string().min(1).max(4096).optional(),
@@ -39,6 +43,13 @@ const optionsSchema = z.object({
       z.string().refine(url => URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)),
       z.custom<object>(value => typeof value === 'object' && value !== null),
     ])
+    .optional(),
+  failover: z
+    .strictObject({
+      journal: z.enum(journalModes).optional(),
+      deadlineMs: z.number().min(50).max(60_000).optional(),
+      drainPerSecond: z.number().min(1).max(1_000_000).optional(),
+    })
     .optional(),
   prefix: z
     .string()
@@ -79,6 +90,7 @@ const openlyShown = new Set([
   'engine',
   'sqlite.durability',
   'sqlite.busyTimeoutMs',
+  'failover.journal',
   'prefix',
   'shutdownTimeoutMs',
 ]);

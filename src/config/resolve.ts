@@ -2,7 +2,14 @@ import { SpillwayError } from '../shared/errors.ts';
 import { type ParsedEnvironment, parseEnvironment, redisNames } from './environment.ts';
 import { checkOptions } from './options.ts';
 import { clusterPrefix, redisOptionsOf } from './redis-target.ts';
-import type { Config, ConfigOptions, ConfigWarning, EngineName, RedisTarget } from './types.ts';
+import {
+  type Config,
+  type ConfigOptions,
+  type ConfigWarning,
+  type EngineName,
+  engineNames,
+  type RedisTarget,
+} from './types.ts';
 
 export const configDefaults = {
   file: './spillway.db',
@@ -19,16 +26,18 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
   checkOptions(options);
   const given = options.environment ?? process.env;
   // Another engine asked for in code does not stumble over what a platform says of some Redis (REDIS_PORT=tcp://…).
-  const withoutRedis = options.engine !== undefined && options.engine !== 'redis';
+  const withoutRedis = options.engine === 'sqlite' || options.engine === 'postgres';
   const environment = parseEnvironment(given, withoutRedis ? redisNames : []);
   const warnings: ConfigWarning[] = [];
   const redis = redisAddress(options, environment, warnings);
-  const chosen = chooseEngine(options, environment, redis.source, warnings);
-  const named = options.engine ?? environment.SPILLWAY_ENGINE;
-  const unused = named === chosen.engine && named !== 'redis' && redisNames.find(name => given[name]?.trim());
+  const postgres = options.postgres ?? environment.POSTGRES_URL;
+  const primary = redis.source === undefined && postgres !== undefined ? 'postgres' : 'redis';
+  const asked = askedEngine(options, environment);
+  const chosen = chooseEngine(options, environment, redis.source, primary, warnings);
+  const usesRedis = chosen.engine === 'redis' || (chosen.engine === 'failover' && primary === 'redis');
+  const unused = asked === chosen.engine && !usesRedis && redisNames.find(name => given[name]?.trim());
   const reason = unused ? `${chosen.reason}; ${unused} is set, but not used` : chosen.reason;
 
-  const postgres = options.postgres ?? environment.POSTGRES_URL;
   if (chosen.engine === 'postgres' && postgres === undefined) {
     throw new SpillwayError(
       'SPILLWAY_INVALID_CONFIG',
@@ -38,6 +47,7 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
   }
   const prefix = options.prefix ?? configDefaults.prefix;
   const concurrency = environment.CONCURRENCY;
+  const journal = environment.SPILLWAY_JOURNAL;
   const alertWebhookUrl = environment.REDIS_ALERT_WEBHOOK_URL;
   return {
     engine: chosen.engine,
@@ -52,7 +62,14 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
       retryDelayMs: environment.REDIS_RETRY_DELAY ?? configDefaults.redisTuning.retryDelayMs,
     },
     postgres,
-    prefix: chosen.engine === 'redis' && redis.options.cluster ? clusterPrefix(prefix) : prefix,
+    failover: {
+      ...(journal === undefined ? {} : { journal }),
+      ...definedOnly(options.failover ?? {}),
+      primary,
+    },
+    standsInForRedis:
+      chosen.engine === 'sqlite' && (redis.source !== undefined || asked === 'redis' || asked === 'failover'),
+    prefix: usesRedis && redis.options.cluster ? clusterPrefix(prefix) : prefix,
     shutdownTimeoutMs: options.shutdownTimeoutMs ?? configDefaults.shutdownTimeoutMs,
     worker: {
       ...(concurrency === undefined ? {} : { concurrency }),
@@ -152,49 +169,64 @@ function readSwitches(environment: ParsedEnvironment): { on: string[]; off: stri
   return { on, off };
 }
 
+/** The engine that is asked for by name; options win. */
+function askedEngine(options: ConfigOptions, environment: ParsedEnvironment): EngineName | undefined {
+  const asked = [options.engine, environment.SPILLWAY_ENGINE].find(
+    name => name !== undefined && name !== 'auto',
+  );
+  return asked as EngineName | undefined;
+}
+
 function chooseEngine(
   options: ConfigOptions,
   environment: ParsedEnvironment,
   redisSource: string | undefined,
+  primary: 'redis' | 'postgres',
   warnings: ConfigWarning[],
 ): { engine: EngineName; reason: string } {
   const { on, off } = readSwitches(environment);
+  const switchedOff = {
+    engine: 'sqlite',
+    reason: `Redis is switched off by ${off.join(', ')}; jobs that an outage left in the file are worked off from it`,
+  } as const;
   if (on.length > 0 && off.length > 0) {
     warnings.push({
       name: 'contradictory-switches',
       message: `${on.join(', ')} switches Redis on and ${off.join(', ')} switches it off; the safer one wins: off`,
     });
   }
-  if (options.engine !== undefined) {
-    if (options.engine === 'redis' && off.length > 0) {
+  const asked = askedEngine(options, environment);
+  const asksForRedis = asked === 'redis' || (asked === 'failover' && primary === 'redis');
+  if (asked === 'failover' && options.redis !== undefined && options.postgres !== undefined) {
+    throw severalServers('leave out the one that is not to be the primary', 'only one of redis and postgres');
+  }
+  if (asked !== undefined && options.engine === asked) {
+    // Failover has the file to go on with, so it obeys; an engine that has nothing but Redis can't.
+    if (asked === 'failover' && asksForRedis && off.length > 0) return switchedOff;
+    if (asked === 'redis' && off.length > 0) {
       warnings.push({
         name: 'switch-overruled',
         message: `${off.join(', ')} switches Redis off, but the option engine is redis and wins over the environment`,
       });
     }
-    return { engine: options.engine, reason: `the option engine is ${options.engine}` };
+    return { engine: asked, reason: `the option engine is ${asked}` };
   }
-  const named = environment.SPILLWAY_ENGINE;
-  if (named !== undefined && !(named === 'redis' && off.length > 0)) {
-    return { engine: named, reason: `SPILLWAY_ENGINE is ${named}` };
+  if (asked !== undefined && !(asksForRedis && off.length > 0)) {
+    return { engine: asked, reason: `SPILLWAY_ENGINE is ${asked}` };
   }
-  if (named === 'redis') {
+  if (asked !== undefined) {
     warnings.push({
       name: 'contradictory-switches',
-      message: `SPILLWAY_ENGINE=redis and ${off.join(', ')} contradict each other; the safer one wins: Redis is off`,
+      message: `SPILLWAY_ENGINE=${asked} and ${off.join(', ')} contradict each other; the safer one wins: Redis is off`,
     });
+    return switchedOff;
   }
   if (options.redis !== undefined && options.postgres !== undefined) {
-    throw new SpillwayError(
-      'SPILLWAY_INVALID_OPTION',
-      'Options redis and postgres are both set; say with the option engine which one keeps the jobs',
-      { details: { option: 'engine', range: 'sqlite, redis, postgres' } },
-    );
+    throw severalServers('say with the option engine which one keeps the jobs', engineNames.join(', '));
   }
-  if (redisSource !== undefined && off.length === 0) return { engine: 'redis', reason: redisSource };
+  if (redisSource !== undefined && off.length === 0) return { engine: 'failover', reason: redisSource };
   if (options.postgres !== undefined) return { engine: 'postgres', reason: 'the option postgres is set' };
-  if (redisSource !== undefined)
-    return { engine: 'sqlite', reason: `Redis is switched off by ${off.join(', ')}` };
+  if (redisSource !== undefined) return switchedOff;
   if (on.length > 0 && off.length === 0) {
     warnings.push({
       name: 'switch-without-redis',
@@ -202,6 +234,12 @@ function chooseEngine(
     });
   }
   return { engine: 'sqlite', reason: 'no Redis is configured' };
+}
+
+function severalServers(mend: string, range: string): SpillwayError {
+  return new SpillwayError('SPILLWAY_INVALID_OPTION', `Options redis and postgres are both set; ${mend}`, {
+    details: { option: 'engine', range },
+  });
 }
 
 function secretsOf(

@@ -1,9 +1,28 @@
 import type { PostgresConnectionOptions } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
 
-export const engineNames = ['sqlite', 'redis', 'postgres'] as const;
-/** Where the jobs are kept. */
+export const engineNames = ['sqlite', 'redis', 'postgres', 'failover'] as const;
+/** Where the jobs are kept. `failover`: in Redis (or PostgreSQL), and in the SQLite file while that is away. */
 export type EngineName = (typeof engineNames)[number];
+
+export const engineChoices = ['auto', ...engineNames] as const;
+/** What can be asked for; `auto` lets the rest of the configuration decide. */
+export type EngineChoice = (typeof engineChoices)[number];
+
+export const journalModes = ['off', 'until-persisted', 'until-completed'] as const;
+
+/** How the failover engine behaves; its own options, which queues/engine.ts holds this to. Absent ones have its defaults. */
+export interface FailoverOptions {
+  /**
+   * Which jobs in Redis also have a copy in the SQLite file, so that a Redis that comes back empty loses none: `off`
+   * (default), `until-persisted` (until Redis has written the job to its disk) or `until-completed`.
+   */
+  journal?: (typeof journalModes)[number];
+  /** How long a call waits for Redis before the SQLite file takes over. Milliseconds, 50 to 60000, default 400. */
+  deadlineMs?: number;
+  /** At most so many jobs a second go back to Redis after an outage. 1 to 1000000, default 10000. */
+  drainPerSecond?: number;
+}
 
 /** Where the SQLite engine keeps its file, and how; the engine's own options, which queues/engine.ts holds this to. */
 export interface SqliteOptions {
@@ -38,10 +57,12 @@ export type RedisTarget = RedisOptions & { cluster?: readonly RedisNode[] };
 /** The options that choose and reach an engine. Options win over the environment, the environment over defaults. */
 export interface ConfigOptions {
   /**
-   * Where jobs are kept. Default: `redis` when a Redis is configured (by `redis`, REDIS_URL, REDIS_HOST or REDIS_PORT)
-   * and not switched off; else `postgres` when the `postgres` option is given; else `sqlite`.
+   * Where jobs are kept. `auto` (default): `failover` when a Redis is configured (by `redis`, REDIS_URL, REDIS_HOST or
+   * REDIS_PORT) and not switched off; else `postgres` when the `postgres` option is given; else `sqlite`. `redis` and
+   * `postgres` are BullMQ's own engines, with no standby. `failover` has Redis as its primary, or PostgreSQL where no
+   * Redis is configured.
    */
-  engine?: EngineName;
+  engine?: EngineChoice;
   /** The SQLite engine's file and durability. The file defaults to SPILLWAY_FILE, then `./spillway.db`. */
   sqlite?: Partial<SqliteOptions>;
   /**
@@ -51,6 +72,8 @@ export interface ConfigOptions {
   redis?: string | RedisTarget;
   /** A `postgres://` URL, a node-postgres pool config (optionally with `schema`), or a pool, which stays yours to close. */
   postgres?: PostgresConnectionOptions;
+  /** The failover engine's options. */
+  failover?: FailoverOptions;
   /** Prefix of all keys in Redis, as BullMQ's `prefix`. 1 to 100 characters. Default `bull`; on a cluster in braces, `{bull}`. */
   prefix?: string;
   /**
@@ -82,6 +105,15 @@ export interface Config {
   redis: RedisTarget;
   redisTuning: RedisTuning;
   postgres: PostgresConnectionOptions | undefined;
+  failover: FailoverOptions & {
+    /** What the engine `failover` has as its primary. */
+    primary: 'redis' | 'postgres';
+  };
+  /**
+   * The engine is sqlite though a Redis is configured: its file may hold what an outage left, and what it holds goes to
+   * that Redis when it is used again.
+   */
+  standsInForRedis: boolean;
   prefix: string;
   shutdownTimeoutMs: number;
   /** Defaults for workers, from CONCURRENCY and WORKER_ID. */

@@ -17,6 +17,7 @@ type BulkJobs = Parameters<Queue['addBulk']>[0];
 /** BullMQ's Queue, which refuses a bad job with a typed error before anything is stored. */
 export class SpillwayQueue extends Queue {
   readonly #schema: StandardSchema | undefined;
+  readonly #newJobId: (() => string) | undefined;
 
   constructor(name: string, settings: QueueSettings, engine: Engine, schema: StandardSchema | undefined) {
     const { defaultJobOptions, ...rest } = settings;
@@ -24,6 +25,7 @@ export class SpillwayQueue extends Queue {
       defaultJobOptions === undefined ? {} : { defaultJobOptions: wholeMilliseconds(defaultJobOptions) };
     super(name, { ...engine.producer, ...rest, ...defaults }, engine.factory);
     this.#schema = schema;
+    this.#newJobId = engine.newJobId;
   }
 
   // `add` is `addJob` with telemetry around it, so this covers both.
@@ -31,7 +33,7 @@ export class SpillwayQueue extends Queue {
     const place = { queue: this.name, job: name };
     this.#refuseWhenClosed();
     const parsed = await this.#check(place, data, opts);
-    return explained(place, parsed, () => super.addJob(name, parsed, wholeMilliseconds(opts)));
+    return explained(place, parsed, () => super.addJob(name, parsed, this.#complete(opts)));
   }
 
   override async addBulk(jobs: BulkJobs): Promise<Job[]> {
@@ -40,7 +42,7 @@ export class SpillwayQueue extends Queue {
     for (const [index, job] of jobs.entries()) {
       const place = { queue: this.name, job: job.name, index };
       const data = await this.#check(place, job.data, job.opts);
-      const opts = wholeMilliseconds(job.opts);
+      const opts = this.#complete(job.opts);
       checked.push({ ...job, data, ...(opts === undefined ? {} : { opts }) });
     }
     try {
@@ -63,6 +65,12 @@ export class SpillwayQueue extends Queue {
     const data = await this.#check(place, jobTemplate?.data, jobTemplate?.opts);
     const template = { ...jobTemplate, ...(data === undefined ? {} : { data }) };
     return explained(place, data, () => super.upsertJobScheduler(jobSchedulerId, repeatOpts, template));
+  }
+
+  #complete(opts: JobsOptions | undefined): JobsOptions | undefined {
+    const whole = wholeMilliseconds(opts);
+    if (this.#newJobId === undefined || whole?.jobId !== undefined) return whole;
+    return { ...whole, jobId: this.#newJobId() };
   }
 
   async #check(place: PayloadPlace, data: unknown, opts: JobsOptions | undefined): Promise<unknown> {

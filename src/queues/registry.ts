@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Processor, QueueEvents } from 'bullmq';
 import type { Config } from '../config/index.ts';
+import type { InlineHandler } from '../engines/failover/index.ts';
 import { systemClock } from '../shared/clock.ts';
 import { SpillwayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -22,8 +23,11 @@ import type {
   SpillwayStats,
   WorkerSettings,
 } from './types.ts';
-import { closeOrCut, SpillwayWorker } from './worker.ts';
+import { closeOrCut, SpillwayWorker, settledWithin } from './worker.ts';
 import { checkWorkerOptions } from './worker-options.ts';
+
+/** How long the failover engine may take to end what it is giving back. */
+const engineCloseTimeoutMs = 5_000;
 
 interface OpenQueue {
   queue: SpillwayQueue;
@@ -69,6 +73,7 @@ export class QueueRegistry {
     this.#engine = engine;
     this.#logger = logger;
     this.#declared = declarations && readDeclarations(declarations);
+    for (const [name, { inline }] of this.#declared ?? []) this.#allowInline(name, inline);
   }
 
   queue(name: string, given?: QueueDeclaration): SpillwayQueue {
@@ -85,8 +90,9 @@ export class QueueRegistry {
       return open.queue;
     }
     const settings = { ...declaration, ...given };
-    const { schema, ...rest } = settings;
-    checkDefaults(name, rest);
+    const { schema, inline, ...rest } = settings;
+    checkDefaults(name, settings);
+    this.#allowInline(name, inline);
     const queue = new SpillwayQueue(name, { prefix: this.#config.prefix, ...rest }, this.#engine, schema);
     this.#watch(queue, { queue: name });
     this.#queues.set(name, { queue, settings });
@@ -149,7 +155,12 @@ export class QueueRegistry {
     const entries = await Promise.all(
       [...names].map(async name => [name, await readStats(this.queue(name))] as const),
     );
-    return { mode: this.#config.engine, queues: Object.fromEntries(entries) };
+    const { failover } = this.#engine;
+    return {
+      mode: this.#config.engine,
+      queues: Object.fromEntries(entries),
+      ...(failover === undefined ? {} : { failover: failover.status() }),
+    };
   }
 
   async job(name: string, id: string): Promise<JobStatus | undefined> {
@@ -184,7 +195,24 @@ export class QueueRegistry {
     this.#queues.clear();
     this.#events.clear();
     this.#others.clear();
+    await this.#closeFailover();
     return report;
+  }
+
+  async #closeFailover(): Promise<void> {
+    const closing = this.#engine.failover?.close().catch(error => {
+      this.#logger.warn({ err: error }, 'The failover engine did not close cleanly');
+    });
+    if (closing === undefined || (await settledWithin(closing, engineCloseTimeoutMs))) return;
+    this.#logger.warn(
+      {},
+      'The failover engine did not close in time; what it was giving back goes on at the next start',
+    );
+  }
+
+  /** Of no use on engines that have one home only. */
+  #allowInline(name: string, handler: InlineHandler | undefined): void {
+    if (handler !== undefined) this.#engine.failover?.allowInline(name, handler);
   }
 
   async #closeWorkers(): Promise<ShutdownReport> {
@@ -272,6 +300,13 @@ function readDeclarations(declarations: QueueDeclarations): Map<string, QueueDec
 
 /** Wrong default options would make every job of the queue wrong. */
 function checkDefaults(name: string, settings: QueueDeclaration): void {
+  if (settings.inline !== undefined && typeof settings.inline !== 'function') {
+    throw new SpillwayError(
+      'SPILLWAY_INVALID_OPTION',
+      `Option inline of queue ${JSON.stringify(name)} must be a function; received a value of type ${typeof settings.inline}`,
+      { details: { queue: name, option: 'inline', range: 'a function' } },
+    );
+  }
   try {
     checkJob({ queue: name, job: 'any' }, settings.defaultJobOptions);
   } catch (error) {

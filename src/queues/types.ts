@@ -12,10 +12,18 @@ import type {
   WorkerOptions,
 } from 'bullmq';
 import type { EngineName } from '../config/index.ts';
+import type { FailoverStatus, InlineHandler } from '../engines/failover/index.ts';
 import type { SchemaInput, SchemaOutput, StandardSchema } from './standard-schema.ts';
 
 /** BullMQ's options of a Queue. The connection is Spillway's. */
-export type QueueSettings = Omit<QueueOptions, 'connection'>;
+export type QueueSettings = Omit<QueueOptions, 'connection'> & {
+  /**
+   * Runs a job inside `add` when neither Redis nor the SQLite file can keep it, instead of refusing it: `add` resolves when it has
+   * run, at once whatever its delay, and rejects with what it throws. For work that may be done by whoever asks for it.
+   * Of use on the engine failover only. Default: such a job is refused.
+   */
+  inline?: InlineHandler;
+};
 /**
  * BullMQ's options of a Worker. `concurrency` defaults to CONCURRENCY, then 1; `name` to WORKER_ID. With a `schema`
  * the type of `job.data` is inferred; it is not run again, what the queue stored has passed it.
@@ -25,9 +33,7 @@ export type QueueEventsSettings = Omit<QueueEventsOptions, 'connection'>;
 export type FlowSettings = Omit<FlowProducerOptions, 'connection'>;
 
 /** What may be said in advance about a queue: BullMQ's options, and the schema of its payloads. */
-export interface QueueDeclaration extends QueueSettings {
-  schema?: StandardSchema;
-}
+export type QueueDeclaration = QueueSettings & { schema?: StandardSchema };
 
 /** All queues of an application: their names, or a map from name to what is said about each. */
 export type QueueDeclarations = readonly string[] | Readonly<Record<string, QueueDeclaration>>;
@@ -82,6 +88,8 @@ export interface SpillwayStats {
   mode: EngineName;
   /** By queue name: every declared queue, and every other one opened here. */
   queues: Record<string, QueueStats>;
+  /** On the engine failover: which home is in use, why, and how much waits to be given back. */
+  failover?: FailoverStatus;
 }
 
 export type JobState =

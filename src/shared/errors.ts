@@ -51,6 +51,9 @@ export type SpillwayErrorCode =
   // the failover engine
   | 'SPILLWAY_PRIMARY_AWAY'
   | 'SPILLWAY_UNAVAILABLE'
+  // live switches
+  | 'SPILLWAY_UNKNOWN_SWITCH'
+  | 'SPILLWAY_SWITCH_NOT_KEPT'
   // webhooks
   | 'SPILLWAY_WEBHOOK_SIGNATURE'
   | 'SPILLWAY_WEBHOOK_UNKNOWN_SOURCE'

@@ -34,6 +34,7 @@ export class Rig implements AsyncDisposable {
   /** What the engine told so far. */
   readonly told: Told = {
     state: [],
+    rung: [],
     unknown: [],
     duplicate: [],
     loss: [],

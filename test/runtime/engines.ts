@@ -11,10 +11,21 @@ export interface TestEngine {
 }
 
 /** The engines the tests of the runtime run on. */
-export const testedEngines = ['redis', 'sqlite', 'postgres'] as const;
+export const testedEngines = ['failover', 'redis', 'sqlite', 'postgres'] as const;
 
 export async function startEngine(name: (typeof testedEngines)[number]): Promise<TestEngine> {
   switch (name) {
+    case 'failover': {
+      const folder = tempDir('runtime');
+      const redis = await startRedis();
+      return {
+        options: { engine: 'failover', redis: redis.url, sqlite: { file: join(folder, 'standby.db') } },
+        stop: async () => {
+          await redis.stop();
+          removeTempDir(folder);
+        },
+      };
+    }
     case 'redis': {
       const redis = await startRedis();
       return { options: { engine: 'redis', redis: redis.url }, stop: () => redis.stop() };

@@ -6,7 +6,8 @@ import { collectLog } from './collect-log.ts';
 
 const start = (options: SpillwayOptions) => {
   const log = collectLog();
-  const spillway = createSpillway({ logger: log.logger, handleSignals: false, environment: {}, ...options });
+  const quiet = { logger: log.logger, handleSignals: false, environment: {} };
+  const spillway = createSpillway({ engine: 'redis', ...quiet, ...options });
   return { spillway, lines: log.lines };
 };
 
@@ -18,7 +19,7 @@ const rejection = (promise: Promise<unknown>): Promise<Error> =>
     error => error as Error,
   );
 
-describe('a Redis that does not answer', () => {
+describe('on the plain engine, a Redis that does not answer', () => {
   it('that was never there: add fails instead of hanging, and works once it is up', async () => {
     const port = await freePort();
     const { spillway } = start({
@@ -57,7 +58,7 @@ describe('a Redis that does not answer', () => {
   });
 });
 
-describe('a password', () => {
+describe('on the plain engine, a password', () => {
   it.each([
     ['for the default user', ['--requirepass', 'right-one'], 'redis://:hunter2@127.0.0.1'],
     [

@@ -6,10 +6,10 @@ import type { SqliteQueueBackend } from '../sqlite/index.ts';
 import { Census, countStandby } from './census.ts';
 import type { Attached, ControllerParts, DeferredEntry } from './controller-parts.ts';
 import { Deadlines } from './deadline.ts';
-import { type AddEntry, splitQueue } from './entries.ts';
+import { splitQueue } from './entries.ts';
 import { JobIds } from './ids.ts';
 import { Journal } from './journal.ts';
-import { refuseOrRunInline } from './ladder.ts';
+import { Ladder } from './ladder.ts';
 import type { Json, Ledger } from './ledger/index.ts';
 import { LossWatch } from './loss.ts';
 import { type Input, StateMachine, type Step, type Transition } from './machine.ts';
@@ -50,9 +50,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly identity: string;
   /** Settles when it is known for the first time whether the primary answers. */
   readonly started: Promise<void>;
+  /** Settles, and is gone, when the switch and what the standby holds are known: until then nothing is sent there. */
+  preparing: Promise<void> | undefined;
   readonly maintenance: Maintenance;
   readonly standby: SqliteQueueBackend;
   readonly census: Census;
+  readonly ladder = new Ladder(this);
   readonly #clock: Clock;
   readonly #ids: JobIds;
   readonly #machine: StateMachine;
@@ -95,7 +98,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.started = new Promise(resolve => {
       this.#markStarted = resolve;
     });
-    this.#later(0);
+    this.preparing = Promise.allSettled([this.#switch.known, this.census.refresh()]).then(() => {
+      this.preparing = undefined;
+      if (!this.#machine.switchedOff) this.#later(0);
+    });
   }
 
   /** Grows with each time the primary is given up; what began in an earlier one says nothing of now. */
@@ -114,9 +120,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   }
 
   /** A guess for callers that are told to come again, in ms. */
-  get retryAfterMs(): number {
-    return 2_000;
-  }
+  readonly retryAfterMs = 2_000;
 
   /** Unfinished jobs on the primary when they were last counted; what a loss without journal is told in. */
   get lastCount(): number {
@@ -143,7 +147,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
       reason,
       forMs: this.#clock.monotonic() - since,
       target: this.target,
-      rung: this.usesPrimary ? 'primary' : this.statistics.standbyFails ? 'refusing' : 'standby',
+      rung: this.usesPrimary ? 'primary' : this.ladder.rung,
       journal: this.options.journal,
       pending: this.census.work,
       ...this.statistics.snapshot(),
@@ -183,6 +187,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   noteSpill(queue: string, jobs: number): void {
     this.census.add(queue, jobs);
     this.statistics.spilled += jobs;
+    this.ladder.standbyWorks();
     if (this.usesPrimary) this.#returning.soon();
   }
 
@@ -245,11 +250,6 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (typeof code !== 'number' || !EXPLAINED_BY_FAULT.includes(code)) return false;
     if (this.wasAwayRecently || this.#loss.happenedRecently) return true;
     return code === -1 && this.journal !== undefined && (await this.ledger.journalHas(queue, id));
-  }
-
-  /** The rungs below the standby. @throws SPILLWAY_UNAVAILABLE, or the standby's error if it is about the job. */
-  belowStandby(entries: readonly AddEntry[], error: unknown): Promise<string[]> {
-    return refuseOrRunInline(this, entries, error);
   }
 
   /** Ends in the background; its failure is told, not thrown. */
@@ -364,7 +364,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
       this.#handle({ kind: 'probe-failed', epoch, failure: health.failure, message: health.message });
     }
     this.#markStarted();
-    if (this.census.queues.length > 0) await this.census.refresh();
+    // Other processes put jobs there too, or left some when they ended.
+    await this.census.refresh();
     if (this.usesPrimary) this.#returning.lookForWork();
     else if (this.state === 'standby') await this.#takeBackMoving();
   }

@@ -1,15 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import type { BackendFactory } from 'bullmq';
-import { createSqliteBackend } from '../sqlite/index.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { createSqliteBackend, type SqliteConnectionOptions } from '../sqlite/index.ts';
 import type { BackendOptions } from './backend/core.ts';
 import { FailoverQueueBackend } from './backend/failover-backend.ts';
 import { PrimaryLink } from './backend/primary-link.ts';
 import type { Controller } from './controller.ts';
+import { JobIds } from './ids.ts';
+import { Ledger, type Switch, type SwitchSetting } from './ledger/index.ts';
 import { type FailoverConnectionOptions, resolveOptions } from './options.ts';
 import { choosePrimary } from './primary/index.ts';
 import { acquireController, type Internals } from './registry.ts';
 
 export { FailoverQueueBackend } from './backend/failover-backend.ts';
 export type { Controller as FailoverController } from './controller.ts';
+export type { Switch, SwitchSetting } from './ledger/index.ts';
 export type { EngineState, Transition } from './machine.ts';
 export type {
   FailoverConnectionOptions,
@@ -61,6 +66,49 @@ function open(
   const link = new PrimaryLink(controller, () => primary.connect(name, options, role));
   const parts = { controller, standby, link, owner: true };
   return new FailoverQueueBackend(parts, name, options, share, role.withBlockingConnection === true);
+}
+
+/** A share in this process's engine, apart from any Queue or Worker. */
+export interface OpenFailover {
+  readonly controller: Controller;
+  /** Gives up the share; the last one of the process closes the engine. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the engine, or joins those who have it open in this process, without a Queue: for its status and events.
+ * @param prefix BullMQ's key prefix. Default `bull`.
+ * @throws as createFailoverBackend.
+ */
+export function openFailover(given: FailoverConnectionOptions, prefix = 'bull'): OpenFailover {
+  const connection = resolveOptions(given);
+  const share = acquireController(connection, choosePrimary(connection, prefix), {});
+  return { controller: share.controller, close: () => share.release() };
+}
+
+/** The live switches in a queue file, which all processes of the machine share. */
+export interface SwitchStore {
+  /** Durable when it resolves. Engines on the file act within a second. */
+  set(name: string, setting: SwitchSetting): Promise<void>;
+  /** Those that were set and have not expired, by name. */
+  inForce(): Promise<Switch[]>;
+  close(): Promise<void>;
+}
+
+/** Opens the switches of a file, with or without an engine on it. @throws as createSqliteBackend. */
+export function openSwitches(sqlite: SqliteConnectionOptions): SwitchStore {
+  const ledger = Ledger.open(sqlite);
+  return {
+    set: (name, setting) => ledger.setSwitch(name, setting),
+    inForce: () => ledger.switches(),
+    close: () => ledger.close(),
+  };
+}
+
+/** Names jobs as this engine does, for jobs that may later go to a primary: no counter's number may meet another there. */
+export function createJobIds(): () => string {
+  const ids = new JobIds(randomBytes(6).toString('hex'), () => systemClock.now());
+  return () => ids.next();
 }
 
 /** The engine behind a Queue, Worker or other BullMQ object made with `createFailoverBackend`: its status and events. */

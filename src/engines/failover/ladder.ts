@@ -1,34 +1,70 @@
 import { isSpillwayError, SpillwayError } from '../../shared/errors.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, splitQueue } from './entries.ts';
+import type { InlineHandler } from './options.ts';
+import type { Rung } from './status.ts';
 
 /** The standby's troubles, as opposed to errors about the job. */
 const STANDBY_TROUBLES = /^SPILLWAY_SQLITE_/;
 
+/** By queue name, what may run inside `add`. */
+type Handlers = Readonly<Record<string, InlineHandler>>;
+
 /**
- * The rungs below the standby: run the job now, if its queue allows it, else refuse it. Nothing is acknowledged that nothing
- * keeps.
- * @throws SpillwayError SPILLWAY_UNAVAILABLE with `details.retryAfterMs`; the given error when it is about the job itself.
+ * The rungs below the primary: the standby; running the job inside `add`, for queues that allow it; refusing it. Nothing is
+ * acknowledged on a rung that can't keep it.
  */
-export async function refuseOrRunInline(
-  controller: Controller,
-  entries: readonly AddEntry[],
-  error: unknown,
-): Promise<string[]> {
-  if (!isSpillwayError(error) || !STANDBY_TROUBLES.test(error.code)) throw error;
-  controller.statistics.standbyFails = true;
-  const handlers = entries.map(({ queue }) => controller.options.inline[splitQueue(queue).name]);
-  if (handlers.some(handler => handler === undefined)) {
-    const { retryAfterMs } = controller;
-    throw new SpillwayError(
-      'SPILLWAY_UNAVAILABLE',
-      `Neither ${controller.target} nor the standby file can take the job now (${error.code}); it was not accepted. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`,
-      { cause: error, details: { retryAfterMs, retryAfter: Math.ceil(retryAfterMs / 1000) } },
-    );
+export class Ladder {
+  readonly #controller: Controller;
+  #rung: Exclude<Rung, 'primary'> = 'standby';
+
+  constructor(controller: Controller) {
+    this.#controller = controller;
   }
-  for (const [index, { id, job }] of entries.entries()) {
-    await handlers[index]!({ id, name: job.name, data: JSON.parse(job.data) as unknown, opts: job.opts });
-    controller.statistics.ranInline += 1;
+
+  /** Which rung took, or did not take, the last job that came here. */
+  get rung(): Exclude<Rung, 'primary'> {
+    return this.#rung;
   }
-  return entries.map(({ id }) => id);
+
+  /** The standby has taken a job. */
+  standbyWorks(): void {
+    this.#stepTo('standby', 'the standby file takes jobs');
+  }
+
+  /** The standby has not: runs the jobs now, or refuses them all.
+   * @throws SpillwayError SPILLWAY_UNAVAILABLE with `details.retryAfter`; the given error when it is about the job itself;
+   *   what a handler throws.
+   */
+  async descend(entries: readonly AddEntry[], error: unknown, inline: Handlers): Promise<string[]> {
+    if (!isSpillwayError(error) || !STANDBY_TROUBLES.test(error.code)) throw error;
+    const handlers = entries.map(({ queue }) => handlerOf(inline, queue));
+    if (handlers.includes(undefined)) {
+      this.#stepTo('refusing', error.message);
+      const { retryAfterMs, target } = this.#controller;
+      const retryAfter = Math.ceil(retryAfterMs / 1000);
+      throw new SpillwayError(
+        'SPILLWAY_UNAVAILABLE',
+        `Neither ${target} nor the standby file can take the job now (${error.code}); it was not accepted. Try again in ${retryAfter} s.`,
+        { cause: error, details: { retryAfterMs, retryAfter } },
+      );
+    }
+    this.#stepTo('inline', error.message);
+    for (const [index, { id, job }] of entries.entries()) {
+      await handlers[index]?.({ id, name: job.name, data: JSON.parse(job.data) as unknown, opts: job.opts });
+      this.#controller.statistics.ranInline += 1;
+    }
+    return entries.map(({ id }) => id);
+  }
+
+  #stepTo(rung: Exclude<Rung, 'primary'>, reason: string): void {
+    if (rung === this.#rung) return;
+    this.#rung = rung;
+    this.#controller.emit('rung', { rung, reason });
+  }
+}
+
+function handlerOf(inline: Handlers, queue: string): InlineHandler | undefined {
+  const { name } = splitQueue(queue);
+  return Object.hasOwn(inline, name) ? inline[name] : undefined;
 }

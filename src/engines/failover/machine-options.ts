@@ -10,7 +10,7 @@ export interface MachineOptions {
   /** The same on the standby and while returning. Milliseconds, default 250. */
   retryIntervalMs?: number;
   /**
-   * What `retryIntervalMs` grows to in a long outage: from the 20th failed probe in a row on, by a twentieth each.
+   * What `retryIntervalMs` grows to in a long outage: from the 6th failed probe in a row on, by a sixth each.
    * Milliseconds, default 1000; never less than `retryIntervalMs`.
    */
   maxRetryIntervalMs?: number;

@@ -53,7 +53,7 @@ const CERTAIN: ReadonlySet<string> = new Set([
 /** Between two probes' starts, whatever fails: calls that go on failing while probes are good cause no storm. */
 const LEAST_GAP_MS = 50;
 /** From this many failed probes in a row on, probes on the standby slow down in proportion. */
-const LONG_OUTAGE_PROBES = 20;
+const LONG_OUTAGE_PROBES = 6;
 
 /**
  * Decides which engine is in use. Pure: time comes with each input (monotonic, ms), chance from `random`; it has no

@@ -1,4 +1,4 @@
-import type { BackendFactory, IQueueBackend, JobsOptions, PostgresConnectionOptions } from 'bullmq';
+import type { BackendFactory, IQueueBackend, Job, JobsOptions, PostgresConnectionOptions } from 'bullmq';
 import type { RedisTarget } from '../../redis/index.ts';
 import { SpillwayError } from '../../shared/errors.ts';
 import type { SqliteConnectionOptions } from '../sqlite/index.ts';
@@ -44,7 +44,8 @@ export interface FailoverConnectionOptions {
   drainPerSecond?: number;
   /**
    * By queue name, what may run inside `add` when neither the primary nor the standby can keep the job: the last rung before
-   * refusing. `add` resolves when it has run. Default none.
+   * refusing. `add` resolves when it has run, at once whatever its delay, and rejects with what the handler throws. Each
+   * connection's own, and may be added to later. Default none.
    */
   inline?: Readonly<Record<string, InlineHandler>>;
 }
@@ -56,7 +57,8 @@ export type InlineHandler = (job: InlineJob) => Promise<unknown> | unknown;
 export interface InlineJob {
   id: string;
   name: string;
-  data: unknown;
+  /** As BullMQ types it where nobody says more. */
+  data: Job['data'];
   opts: JobsOptions;
 }
 

@@ -41,11 +41,8 @@ export class Statistics implements StatisticsSnapshot {
   recovered = 0;
   ranInline = 0;
   lastTrouble: Trouble | undefined;
-  /** Whether the standby refused the last job it was given. */
-  standbyFails = false;
 
   snapshot(): StatisticsSnapshot {
-    const { standbyFails: _, ...numbers } = this;
-    return numbers as StatisticsSnapshot;
+    return { ...this };
   }
 }

@@ -54,6 +54,8 @@ export interface FailoverEvents {
   loss: [Loss];
   /** About once a second while jobs are given back, and at the end. */
   drain: [DrainProgress];
+  /** Another rung below the primary takes new jobs, or none does; or the standby does again. */
+  rung: [{ rung: Exclude<Rung, 'primary'>; reason: string }];
   /** Finished jobs were removed from a full primary. */
   room: [{ removed: number }];
   /** Something that could not be given back, with why. */

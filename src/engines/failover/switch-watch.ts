@@ -13,6 +13,9 @@ export class SwitchWatch {
   readonly #act: (to: 'on' | 'off', reason: string) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #forget: () => void;
+  /** Settles when it is known for the first time how the switch stands. */
+  readonly known: Promise<void>;
+  #markKnown: () => void = () => undefined;
   #stands: 'on' | 'off' = 'on';
   #looking = false;
 
@@ -20,9 +23,12 @@ export class SwitchWatch {
     this.#ledger = ledger;
     this.#name = name;
     this.#act = act;
+    this.known = new Promise(resolve => {
+      this.#markKnown = resolve;
+    });
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#forget = ledger.onChange(() => this.#look());
-    setImmediate(() => this.#look());
+    this.#look();
   }
 
   #look(): void {
@@ -32,6 +38,7 @@ export class SwitchWatch {
       .catch(() => undefined)
       .finally(() => {
         this.#looking = false;
+        this.#markKnown();
       });
   }
 

@@ -182,10 +182,14 @@ export abstract class FailoverCore extends EventEmitter {
 
   protected away(what: string, cause?: Error): SpillwayError {
     const { target, retryAfterMs } = this.controller;
+    const retryAfter = Math.ceil(retryAfterMs / 1000);
     return new SpillwayError(
       'SPILLWAY_PRIMARY_AWAY',
-      `${what} lives on ${target}, which can't be reached now. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`,
-      { ...(cause === undefined ? {} : { cause }), details: { queue: this.qualifiedName, retryAfterMs } },
+      `${what} lives on ${target}, which can't be reached now. Try again in ${retryAfter} s.`,
+      {
+        ...(cause === undefined ? {} : { cause }),
+        details: { queue: this.qualifiedName, retryAfterMs, retryAfter },
+      },
     );
   }
 

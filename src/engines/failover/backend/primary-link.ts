@@ -11,6 +11,7 @@ export class PrimaryLink {
   readonly #connect: () => Connection;
   #connection: Connection | undefined;
   #ready = false;
+  #closed = false;
   #opening: Promise<IQueueBackend> | undefined;
   #fail: ((error: Error) => void) | undefined;
   readonly #siblings = new Map<string, IQueueBackend>();
@@ -38,6 +39,9 @@ export class PrimaryLink {
   }
 
   async #open(): Promise<IQueueBackend> {
+    // Switched off is not even connected to.
+    await this.#controller.preparing;
+    if (this.#closed || !this.#controller.usesPrimary) throw new Error('Connection is closed.');
     const { backend } = this.#connection ?? this.#start();
     const { deadlines, primaryMs } = this.#controller;
     const failed = new Promise<never>((_, reject) => {
@@ -96,6 +100,7 @@ export class PrimaryLink {
   }
 
   async close(force: boolean): Promise<void> {
+    this.#closed = true;
     const old = this.#connection;
     this.#connection = undefined;
     this.#ready = false;

@@ -196,7 +196,7 @@ export abstract class ProducingBackend extends FailoverCore {
       this.#noteSpilled(entries);
       return ids;
     } catch (error) {
-      return controller.belowStandby(entries, error);
+      return controller.ladder.descend(entries, error, this.options.connection.inline ?? {});
     }
   }
 

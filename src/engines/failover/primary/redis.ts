@@ -67,10 +67,18 @@ export class RedisPrimary implements Primary {
       backend,
       letGo() {
         over = true;
+        // BullMQ stops listening when it closes; ioredis prints what nobody listens to.
+        const { client, blockingClient } = backend;
+        for (const each of [client, blockingClient]) {
+          each?.then(
+            connection => connection.on('error', () => undefined),
+            () => undefined,
+          );
+        }
         // What waits for jobs there would take the wake-up of those that come after.
-        backend.blockingClient?.then(
-          client => {
-            if (client.status === 'ready') client.disconnect();
+        blockingClient?.then(
+          waiting => {
+            if (waiting.status === 'ready') waiting.disconnect();
           },
           () => undefined,
         );

@@ -1,0 +1,157 @@
+import type { EngineName, SqliteOptions } from '../config/index.ts';
+import { openSwitches, type SwitchStore } from '../engines/failover/index.ts';
+import type { Clock } from '../shared/clock.ts';
+import { durationRange, parseDuration } from '../shared/duration.ts';
+import { SpillwayError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+
+export const switchNames = ['redis'] as const;
+/** What can be switched live. `redis`: whether jobs are put into and taken from Redis (the failover engine's primary). */
+export type SwitchName = (typeof switchNames)[number];
+export type SwitchValue = 'on' | 'off';
+
+/** Who switches, why, and for how long. */
+export interface SwitchChange {
+  /** 1 to 200 characters. */
+  by: string;
+  /** 1 to 500 characters. */
+  reason: string;
+  /** After so long it goes back to `on`: milliseconds, or '30s', '10m', '2h', '7d'. Above 0, at most a year. Default: never. */
+  expiresIn?: number | string;
+}
+
+/** How a switch stands. `by`, `reason` and the times are absent when nobody has set it, or it has expired: then it is `on`. */
+export interface SwitchState {
+  name: SwitchName;
+  value: SwitchValue;
+  /** Whether there is something to switch here: false unless the engine is failover. */
+  effective: boolean;
+  by?: string;
+  reason?: string;
+  /** Milliseconds since 1970. */
+  setAt?: number;
+  expiresAt?: number;
+}
+
+/** Live switches: kept in the SQLite file, seen by every process of the machine within a second, also with Redis down. */
+export interface Switches {
+  /**
+   * Sets a switch; durable when it resolves, and obeyed within a second. It survives a restart.
+   * @throws SpillwayError SPILLWAY_UNKNOWN_SWITCH; SPILLWAY_INVALID_OPTION; SPILLWAY_SWITCH_NOT_KEPT on an engine that has no
+   *   file (redis, postgres); SPILLWAY_CLOSED; the SPILLWAY_SQLITE_ errors of the file.
+   */
+  set(name: SwitchName, value: SwitchValue, change: SwitchChange): Promise<SwitchState>;
+  /** @throws as `set`; on an engine that has no file every switch is `on`. */
+  get(name: SwitchName): Promise<SwitchState>;
+  /** All there are. */
+  list(): Promise<SwitchState[]>;
+}
+
+const longestMs = 365 * 86_400_000;
+
+/** The switches of one Spillway. The file is opened when they are first used. */
+export class FileSwitches implements Switches {
+  readonly #engine: EngineName;
+  readonly #sqlite: SqliteOptions;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  #store: SwitchStore | undefined;
+  #closed = false;
+
+  constructor(engine: EngineName, sqlite: SqliteOptions, logger: Logger, clock: Clock) {
+    this.#engine = engine;
+    this.#sqlite = sqlite;
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  async set(name: SwitchName, value: SwitchValue, change: SwitchChange): Promise<SwitchState> {
+    checkName(name);
+    const { by, reason, expiresInMs } = checkChange(name, value, change);
+    const store = this.#open();
+    if (store === undefined) {
+      throw new SpillwayError(
+        'SPILLWAY_SWITCH_NOT_KEPT',
+        `Switch ${name} was not set: the engine ${this.#engine} has no file to keep it in, and nothing that could take over; use the engine failover`,
+        { details: { switch: name, engine: this.#engine } },
+      );
+    }
+    const expiresAt = expiresInMs === undefined ? null : this.#clock.now() + expiresInMs;
+    await store.set(name, { value, by, reason, expiresAt });
+    const state = await this.get(name);
+    const until = expiresAt === null ? '' : ` until ${new Date(expiresAt).toISOString()}`;
+    const note = state.effective ? '' : `; the engine ${this.#engine} has nothing to switch`;
+    this.#logger.info({ switch: state }, `Switch ${name} set to ${value}${until} by ${by}: ${reason}${note}`);
+    return state;
+  }
+
+  async get(name: SwitchName): Promise<SwitchState> {
+    checkName(name);
+    const found = (await this.#open()?.inForce())?.find(each => each.name === name);
+    const effective = this.#engine === 'failover';
+    if (found === undefined) return { name, value: 'on', effective };
+    const { value, by, reason, at, expiresAt } = found;
+    return { name, value, effective, by, reason, setAt: at, ...(expiresAt === null ? {} : { expiresAt }) };
+  }
+
+  list(): Promise<SwitchState[]> {
+    return Promise.all(switchNames.map(name => this.get(name)));
+  }
+
+  #open(): SwitchStore | undefined {
+    if (this.#closed) throw new SpillwayError('SPILLWAY_CLOSED', 'This Spillway is closed');
+    if (this.#engine !== 'failover' && this.#engine !== 'sqlite') return undefined;
+    this.#store ??= openSwitches(this.#sqlite);
+    return this.#store;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#store?.close();
+  }
+}
+
+function checkName(name: unknown): void {
+  if (switchNames.includes(name as SwitchName)) return;
+  throw new SpillwayError(
+    'SPILLWAY_UNKNOWN_SWITCH',
+    `There is no switch ${JSON.stringify(String(name).slice(0, 100))}; there are: ${switchNames.join(', ')}`,
+    { details: { switch: String(name).slice(0, 100), known: switchNames } },
+  );
+}
+
+function checkChange(
+  name: string,
+  value: unknown,
+  change: SwitchChange | undefined,
+): { by: string; reason: string; expiresInMs: number | undefined } {
+  if (value !== 'on' && value !== 'off') throw invalid(name, 'value', 'on or off', value);
+  const { by, reason, expiresIn } = change ?? ({} as Partial<SwitchChange>);
+  if (!isText(by, 200)) throw invalid(name, 'by', 'a text of 1 to 200 characters without line breaks', by);
+  if (!isText(reason, 500))
+    throw invalid(name, 'reason', 'a text of 1 to 500 characters without line breaks', reason);
+  const expiresInMs = expiresIn === undefined ? undefined : parseDuration(expiresIn);
+  const possible = expiresInMs !== undefined && expiresInMs > 0 && expiresInMs <= longestMs;
+  if (expiresIn !== undefined && !possible) {
+    throw invalid(name, 'expiresIn', `${durationRange}; above 0 and at most a year`, expiresIn);
+  }
+  return { by, reason, expiresInMs };
+}
+
+function isText(value: unknown, longest: number): value is string {
+  return (
+    typeof value === 'string' && value.trim() !== '' && value.length <= longest && !/\p{Cc}/u.test(value)
+  );
+}
+
+function invalid(name: string, option: string, range: string, value: unknown): SpillwayError {
+  const received =
+    typeof value === 'string' || typeof value === 'number'
+      ? JSON.stringify(value)?.slice(0, 100)
+      : `a value of type ${typeof value}`;
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} of the switch ${name} must be ${range}; received ${received}`,
+    { details: { option, range } },
+  );
+}
