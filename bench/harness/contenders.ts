@@ -1,11 +1,13 @@
 /** Who takes part: which store, and for the webhook benchmark which server in front of it. */
 export interface Contender {
   readonly name: string;
-  readonly store: 'redis' | 'sqlite full' | 'sqlite normal';
+  readonly store: 'redis' | 'redis and standby' | 'sqlite full' | 'sqlite normal';
   readonly server?: 'express' | 'fastify' | 'spillway';
 }
 
 export const bullmqRedis: Contender = { name: 'bullmq+redis', store: 'redis' };
+/** The failover engine on a healthy Redis: what its safety costs. */
+export const spillwayFailover: Contender = { name: 'spillway failover', store: 'redis and standby' };
 export const spillwayFull: Contender = { name: 'spillway sqlite full', store: 'sqlite full' };
 export const spillwayNormal: Contender = { name: 'spillway sqlite normal', store: 'sqlite normal' };
 
@@ -18,7 +20,7 @@ export const spillwayServer: Contender = {
 };
 
 /** The baseline comes first: every ratio is to it. */
-export const engineContenders = [bullmqRedis, spillwayFull, spillwayNormal] as const;
+export const engineContenders = [bullmqRedis, spillwayFailover, spillwayFull, spillwayNormal] as const;
 export const webhookContenders = [expressBullmq, fastifyBullmq, spillwayServer] as const;
 
 /** The same contender under a second name, to measure a thing against itself. */

@@ -1,5 +1,6 @@
 import type { Processor, WorkerOptions } from 'bullmq';
 import { Queue, Worker } from 'bullmq';
+import type { FailoverConnectionOptions, FailoverQueueBackend } from '../../src/engines/failover/index.ts';
 import type { SqliteConnectionOptions, SqliteQueueBackend } from '../../src/engines/sqlite/index.ts';
 import type { JobData } from './payload.ts';
 import type { StoreAddress } from './store.ts';
@@ -34,7 +35,14 @@ export interface Engine {
 }
 
 export async function openEngine(store: StoreAddress): Promise<Engine> {
-  return store.kind === 'redis' ? redisEngine(store.port) : sqliteEngine(store.file, store.durability);
+  switch (store.kind) {
+    case 'redis':
+      return redisEngine(store.port);
+    case 'failover':
+      return failoverEngine(store.port, store.file);
+    case 'sqlite':
+      return sqliteEngine(store.file, store.durability);
+  }
 }
 
 /** Connection options as a user would write them: host and port, everything else BullMQ's own default. */
@@ -60,5 +68,25 @@ async function sqliteEngine(file: string, durability: 'full' | 'normal'): Promis
       ),
     worker: (name, processor, options) =>
       new Worker(name, processor, { connection, ...options }, createSqliteBackend),
+  };
+}
+
+async function failoverEngine(port: number, file: string): Promise<Engine> {
+  const { createFailoverBackend } = await import('../../src/engines/failover/index.ts');
+  const connection: FailoverConnectionOptions = { redis: { host: '127.0.0.1', port }, sqlite: { file } };
+  return {
+    queue: name =>
+      new Queue<
+        JobData,
+        void,
+        string,
+        JobData,
+        void,
+        string,
+        FailoverQueueBackend,
+        FailoverConnectionOptions
+      >(name, { connection }, createFailoverBackend),
+    worker: (name, processor, options) =>
+      new Worker(name, processor, { connection, ...options }, createFailoverBackend),
   };
 }

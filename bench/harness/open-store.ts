@@ -30,10 +30,13 @@ export async function openStore(
     folders.delete(folder);
   };
   switch (contender.store) {
-    case 'redis': {
+    case 'redis':
+    case 'redis and standby': {
       const server = await startRedisServer(redisBinary, folder);
+      const { port } = server;
+      const file = join(folder, 'standby.db');
       return {
-        address: { kind: 'redis', port: server.port },
+        address: contender.store === 'redis' ? { kind: 'redis', port } : { kind: 'failover', port, file },
         async close() {
           await server.stop();
           await remove();

@@ -31,22 +31,37 @@ const INTERVAL_MS = 25;
 /** A look that comes later than planned by more than this shows that the event loop was held up, ms. */
 const HELD_UP_MS = 5;
 
-interface Call {
-  readonly until: number;
-  readonly late: () => void;
+/**
+ * One wait: what to make of the work's value, of its error and of its being late; what these throw rejects. A link in the
+ * list of all that is waited for, so that a wait costs one object and leaves no garbage that grows old.
+ */
+export abstract class Wait<T, R> {
+  until = 0;
+  open = false;
+  previous: Wait<never, never> | undefined;
+  next: Wait<never, never> | undefined;
+  resolve: (result: R | Promise<R>) => void = nothing;
+  reject: (error: unknown) => void = nothing;
+  abstract value(value: T): R | Promise<R>;
+  abstract error(error: unknown): R | Promise<R>;
+  abstract late(): R | Promise<R>;
 }
 
-/** What to make of the work's value, of its error, and of its being late. What they throw rejects. */
-export interface Ends<T, R> {
-  value(value: T): R | Promise<R>;
-  error(error: unknown): R | Promise<R>;
-  late(): R | Promise<R>;
+type AnyWait = Wait<never, never>;
+
+class Bound<T> extends Wait<T, T | typeof LATE> {
+  value(value: T): T {
+    return value;
+  }
+  error(error: unknown): never {
+    throw error;
+  }
+  late(): typeof LATE {
+    return LATE;
+  }
 }
 
-const same = <T>(value: T): T => value;
-const rethrow = (error: unknown): never => {
-  throw error;
-};
+function nothing(): void {}
 
 /**
  * Bounds thousands of waits a second with one timer, which runs only while something waits. A timer for each call would
@@ -58,7 +73,9 @@ const rethrow = (error: unknown): never => {
  */
 export class Deadlines {
   readonly #loop: EventLoop;
-  readonly #calls = new Set<Call>();
+  #first: AnyWait | undefined;
+  #last: AnyWait | undefined;
+  #pending = 0;
   #callOff: (() => void) | undefined;
   #lookedAt = 0;
   #closed = false;
@@ -69,7 +86,7 @@ export class Deadlines {
 
   /** How many calls are waited for. */
   get pending(): number {
-    return this.#calls.size;
+    return this.#pending;
   }
 
   /**
@@ -80,36 +97,65 @@ export class Deadlines {
    * @param ms milliseconds, more than 0.
    */
   bound<T>(work: Promise<T>, ms: number): Promise<T | typeof LATE> {
-    return this.settle<T, T | typeof LATE>(work, ms, { value: same, error: rethrow, late: () => LATE });
+    return this.settle(work, ms, new Bound<T>());
   }
 
-  /**
-   * The same, with what to make of each end: settles with what that gives. One promise for all of it: this is on the way
-   * of every job.
-   */
-  settle<T, R>(work: Promise<T>, ms: number, ends: Ends<T, R>): Promise<R> {
+  /** The same, and settles with what the wait makes of the end. One promise for all of it: every job comes by here. */
+  settle<T, R>(work: Promise<T>, ms: number, wait: Wait<T, R>): Promise<R> {
     return new Promise((resolve, reject) => {
       const now = this.#loop.now();
-      const call: Call = { until: now + ms, late: () => resolve(ends.late()) };
-      this.#calls.add(call);
-      const end = <V>(make: (result: V) => R | Promise<R>, result: V) => {
-        // What comes late is for others to use.
-        if (!this.#calls.delete(call)) return;
-        try {
-          resolve(make(result));
-        } catch (error) {
-          reject(error);
-        }
-      };
+      wait.until = now + ms;
+      wait.resolve = resolve;
+      wait.reject = reject;
+      this.#add(wait as unknown as AnyWait);
       work.then(
-        value => end(ends.value, value),
-        (error: unknown) => end(ends.error, error),
+        value => {
+          // What comes late is for others to use.
+          if (!this.#remove(wait as unknown as AnyWait)) return;
+          try {
+            resolve(wait.value(value));
+          } catch (error) {
+            reject(error);
+          }
+        },
+        (failure: unknown) => {
+          if (!this.#remove(wait as unknown as AnyWait)) return;
+          try {
+            resolve(wait.error(failure));
+          } catch (error) {
+            reject(error);
+          }
+        },
       );
       if (this.#callOff !== undefined) return;
       if (this.#closed) return this.#declareAll();
       this.#lookedAt = now;
       this.#plan(now);
     });
+  }
+
+  #add(wait: AnyWait): void {
+    wait.open = true;
+    wait.previous = this.#last;
+    if (this.#last === undefined) this.#first = wait;
+    else this.#last.next = wait;
+    this.#last = wait;
+    this.#pending += 1;
+  }
+
+  /** Tells whether it was still waited for. */
+  #remove(wait: AnyWait): boolean {
+    if (!wait.open) return false;
+    wait.open = false;
+    const { previous, next } = wait;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    wait.previous = undefined;
+    wait.next = undefined;
+    this.#pending -= 1;
+    return true;
   }
 
   /** The primary was given up: nobody need wait for it to the end of a deadline. */
@@ -134,21 +180,27 @@ export class Deadlines {
 
   #look(due: number): void {
     this.#callOff = undefined;
-    if (this.#calls.size === 0) return;
+    if (this.#pending === 0) return;
     const now = this.#loop.now();
     // Held up: only what was overdue at the look before, and has had time to be answered since, is late.
     const before = now - due > HELD_UP_MS ? this.#lookedAt : now;
-    for (const call of this.#calls) if (call.until <= before) this.#declare(call);
+    this.#declareAll(before);
     this.#lookedAt = now;
-    if (this.#calls.size > 0) this.#plan(now);
+    if (this.#pending > 0) this.#plan(now);
   }
 
-  #declareAll(): void {
-    for (const call of this.#calls) this.#declare(call);
-  }
-
-  #declare(call: Call): void {
-    this.#calls.delete(call);
-    call.late();
+  #declareAll(until = Number.POSITIVE_INFINITY): void {
+    let wait = this.#first;
+    while (wait !== undefined) {
+      const { next } = wait;
+      if (wait.until <= until && this.#remove(wait)) {
+        try {
+          wait.resolve(wait.late());
+        } catch (error) {
+          wait.reject(error);
+        }
+      }
+      wait = next;
+    }
   }
 }

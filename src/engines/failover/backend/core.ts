@@ -9,6 +9,7 @@ import {
 import { SpillwayError } from '../../../shared/errors.ts';
 import type { SqliteQueueBackend } from '../../sqlite/index.ts';
 import type { Controller } from '../controller.ts';
+import { Wait } from '../deadline.ts';
 import type { FailoverConnectionOptions } from '../options.ts';
 import type { PrimaryLink } from './primary-link.ts';
 
@@ -139,7 +140,7 @@ export abstract class FailoverCore extends EventEmitter {
         const left = Math.max(LEAST_MS, primaryMs - (performance.now() - started));
         return this.#send(opened, left, call, then, otherwise);
       },
-      error => otherwise(this.#failed(error, epoch, false)),
+      error => otherwise(failed(this.controller, error, epoch, false)),
     );
   }
 
@@ -151,26 +152,9 @@ export abstract class FailoverCore extends EventEmitter {
     otherwise: (failed: Failed<T>) => R | Promise<R>,
   ): Promise<R> {
     const { controller } = this;
-    const { epoch } = controller;
     const { owner, link } = this.parts;
     const work = call(owner ? primary : link.sibling(primary, this.queueName, this.prefix));
-    return controller.deadlines.settle<T, R>(work, ms, {
-      value: then,
-      error: error => otherwise(this.#failed(error, epoch, true)),
-      late: () => {
-        controller.callFailed('timeout', `no answer within ${Math.round(ms)} ms`, epoch);
-        return otherwise({ ok: false, applied: 'unknown', failure: 'timeout', late: work });
-      },
-    });
-  }
-
-  /** @throws the error, when it is about the operation and not about the primary. */
-  #failed(thrown: unknown, epoch: number, sent: boolean): Failed<never> {
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const failure = classifyFailure(error);
-    if (!isAvailabilityFailure(failure)) throw error;
-    this.controller.callFailed(failure, error.message, epoch);
-    return { ok: false, applied: !sent || wasNotApplied(error) ? 'no' : 'unknown', failure, error };
+    return controller.deadlines.settle(work, ms, new Sent(controller, work, ms, then, otherwise));
   }
 
   /** For what only the primary can answer. @throws SpillwayError SPILLWAY_PRIMARY_AWAY while it is away. */
@@ -220,4 +204,52 @@ export abstract class FailoverCore extends EventEmitter {
     await this.controller.defer({ queue: this.qualifiedName, job: jobId, op, args });
     return undefined;
   }
+}
+
+/** A call on its way to the primary. */
+class Sent<T, R> extends Wait<T, R> {
+  readonly #epoch: number;
+  readonly #controller: Controller;
+  readonly #work: Promise<T>;
+  readonly #ms: number;
+  readonly #then: (value: T) => R | Promise<R>;
+  readonly #otherwise: (failed: Failed<T>) => R | Promise<R>;
+
+  constructor(
+    controller: Controller,
+    work: Promise<T>,
+    ms: number,
+    then: (value: T) => R | Promise<R>,
+    otherwise: (failed: Failed<T>) => R | Promise<R>,
+  ) {
+    super();
+    this.#controller = controller;
+    this.#epoch = controller.epoch;
+    this.#work = work;
+    this.#ms = ms;
+    this.#then = then;
+    this.#otherwise = otherwise;
+  }
+
+  value(value: T): R | Promise<R> {
+    return this.#then(value);
+  }
+
+  error(error: unknown): R | Promise<R> {
+    return this.#otherwise(failed(this.#controller, error, this.#epoch, true));
+  }
+
+  late(): R | Promise<R> {
+    this.#controller.callFailed('timeout', `no answer within ${Math.round(this.#ms)} ms`, this.#epoch);
+    return this.#otherwise({ ok: false, applied: 'unknown', failure: 'timeout', late: this.#work });
+  }
+}
+
+/** @throws the error, when it is about the operation and not about the primary. */
+function failed(controller: Controller, thrown: unknown, epoch: number, sent: boolean): Failed<never> {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const failure = classifyFailure(error);
+  if (!isAvailabilityFailure(failure)) throw error;
+  controller.callFailed(failure, error.message, epoch);
+  return { ok: false, applied: !sent || wasNotApplied(error) ? 'no' : 'unknown', failure, error };
 }
