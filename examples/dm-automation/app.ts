@@ -19,7 +19,10 @@ export interface AppOptions {
   /** Where both databases live; made when missing, for this user only. */
   dataDir: string;
   secrets: Secrets;
-  /** A Redis URL; without one the queue is the embedded engine's file in `dataDir`, unless `environment` says more. */
+  /**
+   * A Redis URL: jobs are kept there, and in the file in `dataDir` while it is away. Without one they are kept in the
+   * file, unless `environment` says more.
+   */
   redis?: string | undefined;
   /** What Spillway reads its own names from (REDIS_URL, SPILLWAY_ENGINE, CONCURRENCY…). Default: nothing. */
   environment?: Readonly<Record<string, string | undefined>>;

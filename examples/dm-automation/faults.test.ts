@@ -94,7 +94,8 @@ it('closes in bounded time though a sender holds its connection with half a requ
 describe.each(ENGINES)('kill -9 on %s', engine => {
   const life = async (at: Place, worker: object) => {
     const script = new URL('./testing-child.ts', import.meta.url).pathname;
-    const argument = JSON.stringify({ dataDir: at.dataDir, redis: at.redis, worker });
+    const { dataDir, redis, environment } = at;
+    const argument = JSON.stringify({ dataDir, redis, environment, worker });
     const child = spawn(process.execPath, [script, argument], { stdio: ['ignore', 'pipe', 'pipe'] });
     const exited = once(child, 'exit');
     ended.push(() => endChild(child, 'SIGKILL'));

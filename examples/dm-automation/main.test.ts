@@ -63,7 +63,7 @@ it('replays, tells what it did, prints commands that work, once, and stops in go
   }
 });
 
-it('runs on Redis, and never prints a secret it was given', async () => {
+it('runs on Redis with the file behind it, and never prints a secret it was given', async () => {
   const password = 'pa55-of-redis';
   const redis = await startRedis(password);
   ended.push(redis.stop);
@@ -81,7 +81,7 @@ it('runs on Redis, and never prints a secret it was given', async () => {
   expect(answers).toMatchObject([
     { id: expect.any(String) },
     { id: expect.any(String) },
-    { mode: 'redis' },
+    { mode: 'failover', failover: { state: 'primary' } },
     {},
   ]);
   expect(await endChild(child, 'SIGINT')).toBe(0);
@@ -112,9 +112,26 @@ it('takes the next port when its own is taken, and says so', async () => {
   expect(await outputOf(child, 'Listening on')).toMatch(new RegExp(`\\(port ${taken} is taken\\)`));
 });
 
+it('works without the Redis it was told of, and says so in one line', async () => {
+  const child = npmStart({ DATA_DIR: folder(), REDIS_URL: 'redis://:pa55@127.0.0.1:1' });
+  const output = await outputOf(child, 'Ctrl-C stops.');
+  expect(output).toMatch(/accepted 355 .* jobs 344, processed 344, failed 0/);
+  expect(output.split('\n').filter(line => /->/.test(line))).toEqual([
+    expect.stringMatching(
+      /127\.0\.0\.1:1\/0: primary -> standby \(.*ECONNREFUSED.*\); \d+ jobs? on the standby/,
+    ),
+  ]);
+  expect(output).not.toContain('pa55');
+  expect(await endChild(child, 'SIGTERM')).toBe(0);
+});
+
 it.each([
   ['a PORT that is none', { PORT: 'many' }, 'PORT must be'],
-  ['a Redis that is not there', { REDIS_URL: 'redis://:pa55@127.0.0.1:1' }, 'does not answer'],
+  [
+    'a Redis that is not there, with nothing behind it',
+    { REDIS_URL: 'redis://:pa55@127.0.0.1:1', SPILLWAY_ENGINE: 'redis' },
+    'does not answer',
+  ],
 ])('says in a line what is wrong with %s, and ends with 1', async (_what, env, message) => {
   const child = npmStart({ DATA_DIR: folder(), ...env });
   const error = await outputOf(child, 'never printed').catch((thrown: Error) => thrown.message);

@@ -248,6 +248,9 @@ describe.each(ENGINES)('the webhook server on %s', engine => {
       prioritized: count,
       waitingChildren: count,
       total: count,
+      ...(engine === 'failover'
+        ? { failover: expect.objectContaining({ state: 'primary', pending: 0 }) }
+        : {}),
     });
   });
 

@@ -4,6 +4,7 @@ import {
   createWebhookReceiver,
   type WebhookQueue,
   type WebhookSource,
+  webhookRetryAfter,
   webhookStatus,
 } from '../../src/webhooks/index.ts';
 import { QUEUE, toJob, type WebhookJobData } from './jobs.ts';
@@ -27,9 +28,6 @@ const DEFAULTS = {
   requestTimeoutMs: 10_000,
   deadlineMs: 2000,
 } satisfies Partial<ServerOptions>;
-
-/** Seconds after which a sender whose webhook could not be stored should try again. */
-const RETRY_AFTER = '5';
 
 const NO_BODY = Buffer.alloc(0);
 
@@ -100,8 +98,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       }
     });
     api.get('/api/jobs/stats', async () => {
-      const { mode, queues } = await spillway.stats();
-      return { mode, ...queues[QUEUE] };
+      const { mode, queues, failover } = await spillway.stats();
+      return { mode, ...queues[QUEUE], failover };
     });
     api.get<{ Params: { id: string } }>('/api/jobs/:id', async (request, reply) => {
       const job = await spillway.job(QUEUE, request.params.id);
@@ -118,7 +116,7 @@ function sendError(error: FastifyError, reply: FastifyReply, onError: ServerOpti
   // Fastify's own refusals (413, malformed requests) bring their status; a receiver's error has none.
   const status = error.statusCode ?? webhookStatus(error);
   if (status >= 500) onError?.(error);
-  if (status === 503) reply.header('retry-after', RETRY_AFTER);
+  if (status === 503) reply.header('retry-after', String(webhookRetryAfter(error)));
   const known = status < 500 || status === 503;
   reply.code(status).send({
     code: known ? error.code : 'INTERNAL',

@@ -8,24 +8,27 @@ import { type App, type AppOptions, startApp } from './app.ts';
 import { type Delivery, signedHeaders } from './payloads.ts';
 
 /** The engines the tests of this example run on. */
-export const ENGINES = ['redis', 'sqlite'] as const;
+export const ENGINES = ['failover', 'redis', 'sqlite'] as const;
 export type Engine = (typeof ENGINES)[number];
 
 export const SECRETS = { github: 'github-secret', meta: 'meta-secret', verifyToken: 'verify-token' };
 
-/** A place for one test's queue: a folder, and a Redis of its own when the engine is Redis. */
+/** A place for one test's queue: a folder, and a Redis of its own unless the engine is SQLite. */
 export interface Place {
   dataDir: string;
   redis: string | undefined;
+  /** What asks for the engine where it is not the one that `redis` alone would be. */
+  environment: Record<string, string>;
   release(): Promise<void>;
 }
 
 export async function placeFor(engine: Engine): Promise<Place> {
   const dataDir = mkdtempSync(join(tmpdir(), 'dm-automation-'));
-  const redis = engine === 'redis' ? await startRedis() : undefined;
+  const redis = engine === 'sqlite' ? undefined : await startRedis();
   return {
     dataDir,
     redis: redis?.url,
+    environment: engine === 'redis' ? { SPILLWAY_ENGINE: 'redis' } : {},
     async release() {
       await redis?.stop();
       rmSync(dataDir, { recursive: true, force: true });
@@ -79,7 +82,8 @@ export async function endChild(child: ChildProcess, signal: NodeJS.Signals): Pro
 }
 
 export function startTestApp(place: Place, options: Partial<AppOptions> = {}): Promise<App> {
-  return startApp({ dataDir: place.dataDir, redis: place.redis, secrets: SECRETS, port: 0, ...options });
+  const { dataDir, redis, environment } = place;
+  return startApp({ dataDir, redis, environment, secrets: SECRETS, port: 0, ...options });
 }
 
 export interface Answer {

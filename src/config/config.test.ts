@@ -90,6 +90,7 @@ describe('the engine', () => {
     [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, {}, 'failover', 'redis-url-and-host'],
     [{}, { redis: { tls: { rejectUnauthorized: false } } }, 'failover', 'redis-tls-unverified'],
     [{ SPILLWAY_ENGINE: 'failover', USE_BULLMQ: 'false' }, {}, 'sqlite', 'contradictory-switches'],
+    [{ REDIS_URL: 'redis://a', SPILLWAY_FILE: ':memory:' }, {}, 'failover', 'standby-in-memory'],
   ])('%j with options %j: %s, and a warning %s', (environment, options, engine, warning) => {
     const config = resolve(environment, options);
     expect([config.engine, config.warnings.map(each => each.name)]).toEqual([engine, [warning]]);
@@ -172,6 +173,8 @@ describe('precedence', () => {
     expect(resolve(cluster, { prefix: 'app:{}' }).prefix).toBe('{app:{}}');
     expect(resolve({ REDIS_URL: 'redis://h' }).prefix).toBe('bull');
     expect(resolve(cluster, { engine: 'sqlite' }).prefix).toBe('bull');
+    // The file must know the queues by the names an outage gave them.
+    expect(resolve({ ...cluster, USE_BULLMQ: 'no' }).prefix).toBe('{bull}');
   });
 
   it('reads the rest', () => {

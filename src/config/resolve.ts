@@ -45,7 +45,18 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
       { details: { variable: 'POSTGRES_URL' } },
     );
   }
+  const file = options.sqlite?.file ?? environment.SPILLWAY_FILE ?? configDefaults.file;
+  if (chosen.engine === 'failover' && file === ':memory:') {
+    warnings.push({
+      name: 'standby-in-memory',
+      message:
+        'The standby is in memory: jobs it takes while the primary is away are lost with the process; set SPILLWAY_FILE to a path',
+    });
+  }
+  const standsInForRedis =
+    chosen.engine === 'sqlite' && (redis.source !== undefined || asked === 'redis' || asked === 'failover');
   const prefix = options.prefix ?? configDefaults.prefix;
+  const onCluster = (usesRedis || standsInForRedis) && redis.options.cluster !== undefined;
   const concurrency = environment.CONCURRENCY;
   const journal = environment.SPILLWAY_JOURNAL;
   const alertWebhookUrl = environment.REDIS_ALERT_WEBHOOK_URL;
@@ -54,7 +65,7 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
     engineReason: reason,
     sqlite: {
       ...definedOnly(options.sqlite ?? {}),
-      file: options.sqlite?.file ?? environment.SPILLWAY_FILE ?? configDefaults.file,
+      file,
     },
     redis: redis.options,
     redisTuning: {
@@ -67,9 +78,8 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
       ...definedOnly(options.failover ?? {}),
       primary,
     },
-    standsInForRedis:
-      chosen.engine === 'sqlite' && (redis.source !== undefined || asked === 'redis' || asked === 'failover'),
-    prefix: usesRedis && redis.options.cluster ? clusterPrefix(prefix) : prefix,
+    standsInForRedis,
+    prefix: onCluster ? clusterPrefix(prefix) : prefix,
     shutdownTimeoutMs: options.shutdownTimeoutMs ?? configDefaults.shutdownTimeoutMs,
     worker: {
       ...(concurrency === undefined ? {} : { concurrency }),

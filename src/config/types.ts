@@ -92,7 +92,8 @@ export interface ConfigWarning {
     | 'switch-without-redis'
     | 'switch-overruled'
     | 'redis-url-and-host'
-    | 'redis-tls-unverified';
+    | 'redis-tls-unverified'
+    | 'standby-in-memory';
   message: string;
 }
 

@@ -14,8 +14,22 @@ export function webhookStatus(error: unknown): WebhookStatus {
     case 'SPILLWAY_INVALID_JOB':
       return 400;
     case 'SPILLWAY_WEBHOOK_NOT_PERSISTED':
+    case 'SPILLWAY_UNAVAILABLE':
+    case 'SPILLWAY_PRIMARY_AWAY':
       return 503;
     default:
       return 500;
   }
+}
+
+/** Where the engine gives no time to come again, in seconds. */
+const RETRY_AFTER = 5;
+
+/** What a 503 should say in its Retry-After header: seconds, from the error, or from what caused it. */
+export function webhookRetryAfter(error: unknown): number {
+  for (let each = error; isSpillwayError(each); each = each.cause) {
+    const { retryAfter } = each.details;
+    if (typeof retryAfter === 'number') return retryAfter;
+  }
+  return RETRY_AFTER;
 }

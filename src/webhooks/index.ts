@@ -1,6 +1,6 @@
 /** Webhooks in: who signed it, have we seen it, is it safe on disk. Then, and only then, an answer. */
 export { type GithubSourceOptions, githubSource } from './github.ts';
-export { type WebhookStatus, webhookStatus } from './http-status.ts';
+export { type WebhookStatus, webhookRetryAfter, webhookStatus } from './http-status.ts';
 export { webhookJobId } from './job-id.ts';
 export { type MetaKind, type MetaSourceOptions, metaSource } from './meta.ts';
 export {

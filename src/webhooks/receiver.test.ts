@@ -7,6 +7,7 @@ import {
   metaSource,
   type WebhookJob,
   type WebhookReceiverOptions,
+  webhookRetryAfter,
   webhookStatus,
 } from './index.ts';
 
@@ -116,6 +117,17 @@ describe('a webhook receiver', () => {
     for (const mid of ['a', 'b', 'c', 'd', 'e']) await send('meta', messages(mid));
     expect(await send('meta', messages('e'))).toHaveProperty('duplicate');
     expect(await send('meta', messages('a'))).not.toHaveProperty('duplicate');
+  });
+
+  it('tells when to come again, as the engine has said', async () => {
+    const away = new SpillwayError('SPILLWAY_UNAVAILABLE', 'nothing can keep it', {
+      details: { retryAfter: 7 },
+    });
+    const { send } = setUp({ queue: { ...memoryQueue(), add: () => Promise.reject(away) } });
+    const error = await send('meta', messages('a')).catch((thrown: unknown) => thrown);
+    expect([webhookStatus(error), webhookRetryAfter(error)]).toEqual([503, 7]);
+    expect([webhookStatus(away), webhookRetryAfter(away)]).toEqual([503, 7]);
+    expect(webhookRetryAfter(new Error('any'))).toBe(5);
   });
 
   it('does not wait for a dead store beyond its deadline', async () => {
