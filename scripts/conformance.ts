@@ -1,6 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createPostgresBackend, createRedisBackend } from 'bullmq';
 import type { EngineUnderTest } from '../src/engines/conformance/index.ts';
@@ -11,7 +9,7 @@ import {
   runBehaviours,
   sortKeys,
 } from '../src/engines/conformance/index.ts';
-import { failoverEngine } from '../test/conformance/failover-engines.ts';
+import { startFailover } from '../test/conformance/failover-engines.ts';
 import { startPostgres, startRedis } from '../test/servers/index.ts';
 
 const usage = `usage: npm run conformance -- --engine sqlite|redis|postgres [--filter text] [--record]
@@ -45,23 +43,10 @@ async function start(name: string): Promise<Started> {
     const { startSqlite } = await import('./sqlite-engine.ts');
     return startSqlite();
   }
-  if (name === 'failover' || name === 'failover-standby') return startFailover(name);
+  if (name === 'failover') return startFailover(name, 'primary');
+  if (name === 'failover-standby') return startFailover(name, 'standby');
   console.error(usage);
   process.exit(2);
-}
-
-/** Without a Redis, all goes to the standby: nobody listens at the port of a server that has ended. */
-async function startFailover(name: string): Promise<Started> {
-  const server = await startRedis();
-  if (name === 'failover-standby') await server.stop();
-  const folder = mkdtempSync(join(tmpdir(), 'spillway-conformance-'));
-  return {
-    engine: failoverEngine(name, server.port, folder),
-    stop: async () => {
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }
 
 const readAnswers = () => JSON.parse(readFileSync(answersFile, 'utf8')) as Record<string, Json>;

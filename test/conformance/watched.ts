@@ -59,7 +59,9 @@ class Counters {
         );
       }
       case 'addJobs':
-        return run([(args[0] as Add[]).map(add => ({ ...add, jobId: this.#name(qualifiedName, add.jobId) }))]);
+        return run([
+          (args[0] as Add[]).map(add => ({ ...add, jobId: this.#name(qualifiedName, add.jobId) })),
+        ]);
       case 'addFlow':
         for (const { prefix, queueName } of args[0] as Add[]) this.#name(`${prefix}:${queueName}`, '');
         return run(args);

@@ -3,7 +3,9 @@ import type { JobState, KeepJobs } from 'bullmq';
 import { classifyFailure, type FailureClass } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
+import { Background } from './background.ts';
 import { Census, countStandby } from './census.ts';
+import { Claims } from './claims.ts';
 import { Deadlines } from './deadline.ts';
 import { type AddEntry, splitQueue } from './entries.ts';
 import { JobIds } from './ids.ts';
@@ -15,7 +17,6 @@ import { type Input, type MachineOptions, StateMachine, type Step, type Transiti
 import type { ResolvedFailoverOptions } from './options.ts';
 import type { Maintenance, Primary } from './primary/primary.ts';
 import { Returning } from './returning.ts';
-import { signal } from './signal.ts';
 import { Statistics } from './statistics.ts';
 import type { FailoverEvents, FailoverStatus } from './status.ts';
 import { SwitchWatch } from './switch-watch.ts';
@@ -77,6 +78,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly maintenance: Maintenance;
   readonly standby: SqliteQueueBackend;
   readonly census: Census;
+  readonly claims = new Claims();
   readonly #clock: Clock;
   readonly #ids: JobIds;
   readonly #machine: StateMachine;
@@ -84,9 +86,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly #returning: Returning;
   readonly #switch: SwitchWatch;
   readonly #attached = new Set<Attached>();
-  readonly #background = new Set<Promise<unknown>>();
-  readonly #pauses = new Set<() => void>();
-  readonly #abandoned = new Map<string, Set<string>>();
+  readonly #background = new Background(error => this.emit('trouble', error));
   #delivered = true;
   #inDoubt = false;
   #awayUntil = Number.NEGATIVE_INFINITY;
@@ -190,8 +190,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
     return this.#ids.next();
   }
 
+  /** Whether the standby may hold jobs of a queue; while the primary is away, any process may put some there. */
   standbyHolds(queue: string): boolean {
-    return this.census.holds(queue);
+    return !this.usesPrimary || this.census.holds(queue);
   }
 
   standbyHasWork(queue: string): boolean {
@@ -251,16 +252,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.own(this.ledger.unknownDone(queue, id, { outcome: op, value: value as Json }));
   }
 
-  /** A claim whose answer never came: the job may be ours without our knowing. Looked after on return. */
+  /** A claim whose answer never came is looked after on return. */
   abandonClaim(queue: string, token: string): void {
-    const tokens = this.#abandoned.get(queue) ?? new Set();
-    this.#abandoned.set(queue, tokens.add(token));
+    this.claims.abandon(queue, token);
     if (this.usesPrimary) this.#returning.soon();
-  }
-
-  /** Tokens of such claims, by queue. */
-  get abandonedClaims(): ReadonlyMap<string, Set<string>> {
-    return this.#abandoned;
   }
 
   /** Whether a refused report is the doing of a fault, so that the report is kept instead of the job failed. */
@@ -278,10 +273,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   /** Ends in the background; its failure is told, not thrown. */
   own(work: Promise<unknown>): void {
-    const owned = work
-      .catch(error => this.emit('trouble', error instanceof Error ? error : new Error(String(error))))
-      .finally(() => this.#background.delete(owned));
-    this.#background.add(owned);
+    this.#background.own(work);
   }
 
   /** Ends a connection to a primary that was given up, after the answers it may still give. */
@@ -291,16 +283,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   /** Waits; ends at once when the controller is closed. */
   pause(ms: number): Promise<void> {
-    return new Promise(resolve => {
-      const end = () => {
-        clearTimeout(timer);
-        this.#pauses.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#pauses.add(end);
-      if (this.#closing !== undefined) end();
-    });
+    return this.#background.pause(ms);
   }
 
   // --- deciding -----------------------------------------------------------------------------------------------------
@@ -380,7 +363,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
       this.#handle({ kind: 'probe-failed', epoch, failure: health.failure, message: health.message });
     }
     this.#markStarted();
-    if (this.census.queues.length > 0) await this.census.refresh();
+    // Also what another process has put there, or an earlier run of this one.
+    await this.census.refresh();
     if (this.usesPrimary) this.#returning.lookForWork();
     else if (this.state === 'standby') await this.#takeBackMoving();
   }
@@ -402,11 +386,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
     clearTimeout(this.#probeTimer);
     this.#switch.close();
     this.#announceChange();
-    for (const end of this.#pauses) end();
+    this.#background.hurry();
     await this.#returning.stop();
     await this.journal?.close();
     await this.maintenance.close();
-    await Promise.all(this.#background);
+    await this.#background.ended();
     this.deadlines.close();
     await this.standby.close();
     await this.ledger.close();

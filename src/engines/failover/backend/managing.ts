@@ -81,9 +81,12 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async remove(jobId: string, removeChildren: boolean): Promise<number> {
-    const removed = await this.onJob(jobId, backend => backend.remove(jobId, removeChildren));
+    const removed = await this.onJobOrLater(jobId, 'remove', [removeChildren], backend =>
+      backend.remove(jobId, removeChildren),
+    );
     this.controller.journal?.finished(this.qualifiedName, jobId);
-    return removed;
+    // Kept for later counts as removed, as a job that is not there does.
+    return removed ?? 1;
   }
 
   async removeUnprocessedChildren(jobId: string): Promise<void> {

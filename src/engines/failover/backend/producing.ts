@@ -5,6 +5,9 @@ import { type Failed, FailoverCore, type Outcome } from './core.ts';
 /** A bulk goes to the primary in pieces of so many jobs, each with its own deadline. */
 const PIECE = 1000;
 
+/** What removing a scheduler answers when there is none: the primary's, if there is one, is removed on return. */
+const NOT_FOUND = 1;
+
 type FlowEntry = Parameters<IQueueBackend['addFlow']>[0][number];
 
 /**
@@ -134,7 +137,10 @@ export abstract class ProducingBackend extends FailoverCore {
 
   async removeJobScheduler(id: string): Promise<number> {
     if (await this.#standbyHasScheduler(id)) return this.standby.removeJobScheduler(id);
-    return this.onlyPrimary(`Job scheduler ${id}`, primary => primary.removeJobScheduler(id));
+    const outcome = await this.tryPrimary(primary => primary.removeJobScheduler(id));
+    if (outcome.ok) return outcome.value;
+    await this.controller.defer({ queue: this.qualifiedName, job: null, op: 'removeScheduler', args: [id] });
+    return NOT_FOUND;
   }
 
   async #standbyHasScheduler(id: string): Promise<boolean> {

@@ -12,8 +12,14 @@ export abstract class ReadingBackend extends ManagingBackend {
     return this.onJob(jobId, backend => backend.getState(jobId));
   }
 
+  /** Of a job on a primary that is away: not finished, as far as is known. Who waits for its end waits on. */
   async isFinished(jobId: string, returnValue?: boolean): Promise<number | [number, string]> {
-    return this.onJob(jobId, backend => backend.isFinished(jobId, returnValue));
+    const look = (backend: IQueueBackend) => backend.isFinished(jobId, returnValue);
+    const here = await this.onStandby(jobId, look);
+    if (here !== undefined) return here.value;
+    const outcome = await this.tryPrimary(look);
+    if (outcome.ok) return outcome.value;
+    return returnValue ? [0, ''] : 0;
   }
 
   async isJobInState(state: string, jobId: string): Promise<boolean> {

@@ -240,17 +240,20 @@ export abstract class WorkingBackend extends ProducingBackend {
   }
 
   async extendLock(jobId: string, token: string, duration: number): Promise<number> {
-    if ((await this.placeOf(jobId)) === 'standby') return this.standby.extendLock(jobId, token, duration);
+    const place = await this.placeOf(jobId);
+    if (place === 'standby') return this.standby.extendLock(jobId, token, duration);
     const outcome = await this.tryPrimary(primary => primary.extendLock(jobId, token, duration));
+    if (outcome.ok) return outcome.value;
     // Nobody else can take it from a primary that is away; when it is back, the lock is renewed or the report tells.
-    return outcome.ok ? outcome.value : 1;
+    return this.claims.has(jobId) ? 1 : 0;
   }
 
   async extendLocks(jobIds: string[], tokens: string[], duration: number): Promise<string[]> {
     const here: [string[], string[]] = [[], []];
     const there: [string[], string[]] = [[], []];
+    const otherwise = this.usesPrimary ? 'primary' : 'standby';
     jobIds.forEach((id, index) => {
-      const [ids, theirs] = this.claims.get(id) === 'standby' ? here : there;
+      const [ids, theirs] = (this.claims.get(id) ?? otherwise) === 'standby' ? here : there;
       ids.push(id);
       theirs.push(tokens[index] ?? '');
     });
@@ -261,7 +264,7 @@ export abstract class WorkingBackend extends ProducingBackend {
       // A lock that ran out while the primary was away: the job runs on, its report is kept if it is refused.
       if (outcome.ok) lost.push(...(this.controller.wasAwayRecently ? [] : outcome.value));
     }
-    return lost;
+    return lost.length > 1 ? jobIds.filter(id => lost.includes(id)) : lost;
   }
 
   /** Each home looks after its own; the primary's must wait until kept reports are delivered. */
