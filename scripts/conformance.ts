@@ -11,6 +11,7 @@ import {
 } from '../src/engines/conformance/index.ts';
 import { startFailover } from '../test/conformance/failover-engines.ts';
 import { startPostgres, startRedis } from '../test/servers/index.ts';
+import { describeSwitched, runAllSwitching } from './switching.ts';
 
 const usage = `usage: npm run conformance -- --engine sqlite|redis|postgres [--filter text] [--record]
   --record  redis: write the answers every engine is held to
@@ -130,11 +131,29 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'sqlite' },
     filter: { type: 'string', default: '' },
     record: { type: 'boolean', default: false },
+    seed: { type: 'string' },
+    at: { type: 'string' },
+    flavour: { type: 'string' },
   },
 });
 // A rejection nobody waits for belongs to some behaviour: it is reported, and fails the run at its end.
 const strays: unknown[] = [];
 process.on('unhandledRejection', reason => strays.push(reason));
+if (values.engine === 'failover-switching') {
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+  const at = values.at === undefined || values.at === 'every' ? values.at : Number(values.at);
+  console.log(`seed ${seed}`);
+  const known = readAnswers();
+  const results = await runAllSwitching(
+    { filter: values.filter, seed, at, flavour: values.flavour as never },
+    known,
+  );
+  const failed = results.filter(({ passed }) => !passed);
+  for (const result of failed) console.log(describeSwitched(result, known[result.key] ?? null));
+  for (const stray of strays) console.log('UNHANDLED', stray);
+  console.log(`${results.length - failed.length} of ${results.length} runs`);
+  process.exit(failed.length + strays.length === 0 ? 0 : 1);
+}
 const { engine, stop } = await start(values.engine);
 // Where PostgreSQL's answer is another one, a behaviour may wait in vain; two seconds are more than Redis ever needs.
 const results = await runBehaviours(engine, values.filter, engine.name === 'postgres' ? 2_000 : undefined);
