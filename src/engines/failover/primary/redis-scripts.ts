@@ -16,6 +16,15 @@ end
 return 0
 `;
 
+/** KEYS the job's hash; ARGV fields and values. One that was de-duplicated is not there, and stays away. */
+export const HISTORY = {
+  name: 'spillwayHistory',
+  keys: 1,
+  lua: `
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], unpack(ARGV)) end
+`,
+} as const;
+
 /** What hangs on a job's key and goes with it. */
 export const JOB_SUFFIXES = [
   '',
