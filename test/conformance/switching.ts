@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   answerOf,
   type Behaviour,
@@ -154,7 +155,13 @@ class Change {
       this.#isAway = false;
       this.#changing = this.#switchOn();
     }
-    return this.#changing;
+    return this.#rest(this.#changing);
+  }
+
+  /** What came back to the standby after the change is given back too, before the next call. */
+  async #rest(changing: Promise<void> | undefined): Promise<void> {
+    await changing;
+    while (this.#controller.givesBack && !this.#isAway) await setImmediate();
   }
 
   /** Away for the whole call where that changes nothing, else gone and back before it. */

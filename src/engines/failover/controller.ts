@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events';
-import type { JobState, KeepJobs } from 'bullmq';
+import type { KeepJobs } from 'bullmq';
 import { classifyFailure, type FailureClass } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
 import { Background } from './background.ts';
+import { BetweenBatches } from './between-batches.ts';
 import { Census, countStandby } from './census.ts';
-import { Claims } from './claims.ts';
+import { Claims, ON_STANDBY } from './claims.ts';
 import { Deadlines } from './deadline.ts';
 import { type AddEntry, splitQueue } from './entries.ts';
 import { JobIds } from './ids.ts';
@@ -32,6 +33,8 @@ export interface Attached {
   removeOnComplete: KeepJobs | undefined;
   /** The primary is given up: throw away what hangs on it. */
   primaryLost(): void;
+  /** It is in use again. */
+  primaryBack(): void;
 }
 
 /** What the controller is made of; tests inject theirs. */
@@ -54,8 +57,6 @@ const EXPLAINED_BY_FAULT: readonly number[] = [-1, -2, -3, -6];
 const LINGER_MS = 5_000;
 /** What is left of a caller's deadline for the standby, at most, in ms. */
 const STANDBY_MS = 100;
-/** So long after the primary was away, a refused report is put down to that, in ms. */
-const AFTERMATH_MS = 120_000;
 
 /**
  * One for all backends of a process on the same primary: decides who is in charge, keeps what must reach the primary later,
@@ -79,6 +80,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly standby: SqliteQueueBackend;
   readonly census: Census;
   readonly claims = new Claims();
+  readonly betweenBatches = new BetweenBatches();
   readonly #clock: Clock;
   readonly #ids: JobIds;
   readonly #machine: StateMachine;
@@ -89,7 +91,6 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly #background = new Background(error => this.emit('trouble', error));
   #delivered = true;
   #inDoubt = false;
-  #awayUntil = Number.NEGATIVE_INFINITY;
   readonly #onChange = new Set<() => void>();
   #markStarted: () => void = () => undefined;
   #probeTimer: NodeJS.Timeout | undefined;
@@ -147,9 +148,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     return this.#loss.lastCount;
   }
 
-  /** Whether the primary was away so lately that a lost lock is no wonder. */
-  get wasAwayRecently(): boolean {
-    return !this.usesPrimary || this.#clock.monotonic() - this.#awayUntil < AFTERMATH_MS;
+  /** Whether the primary was away, or lost its data, after a job of it was claimed: a lost lock is no wonder then. */
+  hasLivedThroughOutage(claimed: number | undefined): boolean {
+    if (claimed === undefined || claimed === ON_STANDBY) return false;
+    return claimed !== this.epoch || this.#loss.happenedRecently;
   }
 
   /**
@@ -172,6 +174,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
       pending: this.census.work,
       ...this.statistics.snapshot(),
     };
+  }
+
+  /** Whether jobs or reports are being given back now. */
+  get givesBack(): boolean {
+    return this.#returning.isAtWork;
   }
 
   attach(backend: Attached): () => void {
@@ -199,15 +206,15 @@ export class Controller extends EventEmitter<FailoverEvents> {
     return this.census.hasWork(queue);
   }
 
-  stateOnStandby(queue: string, id: string): Promise<JobState | 'unknown'> {
-    const { prefix, name } = splitQueue(queue);
-    return this.standby.forQueue(name, prefix).getState(id);
+  /** Jobs were put on the standby: they go back when that is possible. */
+  noteSpill(queue: string, jobs: number): void {
+    this.statistics.spilled += jobs;
+    this.noteWork(queue, jobs);
   }
 
-  /** Something was put on the standby: it goes back when that is possible. */
-  noteSpill(queue: string, jobs: number): void {
+  /** A queue may have work on the standby that was not there before. */
+  noteWork(queue: string, jobs = 1): void {
     this.census.add(queue, jobs);
-    this.statistics.spilled += jobs;
     if (this.usesPrimary) this.#returning.soon();
   }
 
@@ -262,7 +269,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   async explainRefusal(queue: string, id: string, error: unknown): Promise<boolean> {
     const code = (error as { code?: unknown }).code;
     if (typeof code !== 'number' || !EXPLAINED_BY_FAULT.includes(code)) return false;
-    if (this.wasAwayRecently || this.#loss.happenedRecently) return true;
+    if (this.hasLivedThroughOutage(this.claims.of(queue).get(id))) return true;
     return code === -1 && this.journal !== undefined && (await this.ledger.journalHas(queue, id));
   }
 
@@ -292,7 +299,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
   markDelivered(): void {
     if (this.#delivered) return;
     this.#delivered = true;
-    if (this.#machine.state === 'returning') this.#announceChange();
+    if (this.#machine.state !== 'returning') return;
+    for (const backend of this.#attached) backend.primaryBack();
+    this.#announceChange();
   }
 
   /** Nothing of the primary's is left here. */
@@ -309,14 +318,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
   #changed(transition: Transition): void {
     this.#inDoubt = false;
     if (transition.to === 'standby') {
-      this.#awayUntil = Number.POSITIVE_INFINITY;
       this.#delivered = false;
       for (const backend of this.#attached) backend.primaryLost();
       this.deadlines.expireAll();
     } else if (transition.to === 'returning') {
       this.#returning.start();
-    } else {
-      this.#awayUntil = this.#clock.monotonic();
     }
     this.statistics.switches += transition.to === 'standby' ? 1 : 0;
     this.#announceChange();

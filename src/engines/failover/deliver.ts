@@ -86,7 +86,7 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
     case 'clearLogs':
       return backend.clearLogs(id, (args[0] as number | null) ?? undefined);
     case 'pause':
-      return backend.pause(args[0] as boolean);
+      return controller.maintenance.silently(entry.queue, silent => silent.pause(args[0] as boolean));
     case 'setMeta':
       await backend.setQueueMeta(args[0] as Record<string, string | number>);
       return;

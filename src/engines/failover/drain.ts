@@ -44,19 +44,25 @@ export class Drain {
     const { ledger } = this.#controller;
     for (const { batch, units } of await ledger.movingBatches()) {
       if (!mayGoOn()) return false;
-      await this.#give(batch, units);
+      await this.#controller.betweenBatches.batch(() => this.#give(batch, units));
     }
     for (;;) {
       if (!mayGoOn() || !(await renew())) return false;
       await this.#keepToTheRate();
-      const taken =
-        (await ledger.takeBatch(undefined, BATCH)) ?? (await ledger.takeSchedulers(undefined, BATCH));
-      if (taken === undefined) break;
-      await this.#give(taken.batch, taken.units);
+      if (!(await this.#controller.betweenBatches.batch(() => this.#giveNext()))) break;
     }
     await this.#controller.census.refresh();
     if (this.#moved > 0) this.#tell();
     return true;
+  }
+
+  /** Tells whether there was one. */
+  async #giveNext(): Promise<boolean> {
+    const { ledger } = this.#controller;
+    const taken =
+      (await ledger.takeBatch(undefined, BATCH)) ?? (await ledger.takeSchedulers(undefined, BATCH));
+    if (taken !== undefined) await this.#give(taken.batch, taken.units);
+    return taken !== undefined;
   }
 
   /** One batch; when the primary goes away under it, its jobs go back to where they can be run. */

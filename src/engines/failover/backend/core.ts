@@ -8,6 +8,7 @@ import {
 } from '../../../redis/index.ts';
 import { SpillwayError } from '../../../shared/errors.ts';
 import type { SqliteQueueBackend } from '../../sqlite/index.ts';
+import { ON_STANDBY } from '../claims.ts';
 import type { Controller } from '../controller.ts';
 import type { Place } from '../entries.ts';
 import type { FailoverConnectionOptions } from '../options.ts';
@@ -71,7 +72,7 @@ export abstract class FailoverCore extends EventEmitter {
   protected readonly standby: SqliteQueueBackend;
   protected readonly parts: Parts;
   /** Jobs of the queue that this process has claimed and not reported yet. */
-  protected readonly claims: Map<string, Place>;
+  protected readonly claims: Map<string, number>;
 
   constructor(parts: Parts, queueName: string, options: BackendOptions) {
     super();
@@ -191,9 +192,15 @@ export abstract class FailoverCore extends EventEmitter {
     );
   }
 
+  /** Where a job lives that this process has claimed. */
+  protected placeOfClaim(jobId: string): Place | undefined {
+    const claimed = this.claims.get(jobId);
+    return claimed === undefined ? undefined : claimed === ON_STANDBY ? 'standby' : 'primary';
+  }
+
   /** Where a job lives, as far as can be told without asking the primary. */
   protected async placeOf(jobId: string): Promise<Place> {
-    const claimed = this.claims.get(jobId);
+    const claimed = this.placeOfClaim(jobId);
     if (claimed !== undefined) return claimed;
     while (this.standbyHolds) {
       const [state, isMoving] = await Promise.all([

@@ -132,6 +132,11 @@ export class Ledger {
     return this.#inParts(seqs, part => this.#handle.write(({ deferred }) => deferred.drop(part)));
   }
 
+  /** The operations on a queue as a whole are not wanted any more; returns how many there were. */
+  dropDeferredOf(queue: string): Promise<number> {
+    return this.#handle.write(({ deferred }) => deferred.dropOf(queue));
+  }
+
   /** A job's receipt: the first stored operation that ends a run of it. Who draws such a job finishes it from here. */
   finishOf(queue: string, job: string): Promise<StoredOperation | undefined> {
     return this.#handle.read(({ deferred }) => deferred.receipt(queue, job));

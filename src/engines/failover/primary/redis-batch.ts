@@ -1,6 +1,6 @@
 import type { JobJson, JobsOptions, ParentKeyOpts, RedisQueueBackend } from 'bullmq';
-import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
-import { HISTORY } from './redis-scripts.ts';
+import type { TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
+import { HISTORY, SCHEDULER } from './redis-scripts.ts';
 
 type Transaction = ReturnType<Awaited<RedisQueueBackend['client']>['multi']>;
 
@@ -35,8 +35,9 @@ export class Batch {
     this.#now = now;
   }
 
-  /** Queues the commands that make a unit's jobs anew, with all they have been through. */
-  add({ jobs }: TakenUnit): void {
+  /** Queues the commands that make a unit anew, as it stood, its jobs with all they have been through. */
+  add({ jobs, scheduler }: TakenUnit): void {
+    if (scheduler !== undefined) this.#addScheduler(scheduler);
     const parents = new Map<string, TakenJob>();
     for (const taken of jobs) {
       this.#addJob(taken);
@@ -81,6 +82,12 @@ export class Batch {
     this.#commands += 1;
     for (const line of taken.logs)
       this.#run(queue, 'addLog', [`${queue}:${id}`, `${queue}:${id}:logs`, id, line, '']);
+  }
+
+  #addScheduler({ queue, id, next, fields }: TakenScheduler): void {
+    const keys = [`${queue}:repeat`, `${queue}:repeat:${id}`];
+    this.#transaction.runCommand(SCHEDULER.name, [...keys, id, next, ...Object.entries(fields).flat()]);
+    this.#commands += 1;
   }
 
   #run(queue: string, command: string, args: unknown[]): void {

@@ -1,4 +1,4 @@
-import type { RedisQueueBackend } from 'bullmq';
+import type { IQueueBackend, RedisQueueBackend } from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
 import { classifyFailure, type FailureClass, type ProbeResult, RedisProbe } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
@@ -6,7 +6,7 @@ import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
 import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
 import { Batch } from './redis-batch.ts';
-import { HISTORY, JOB_SUFFIXES, RECLAIM } from './redis-scripts.ts';
+import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER } from './redis-scripts.ts';
 
 interface Parts {
   redis: RedisOptions;
@@ -81,7 +81,9 @@ export class RedisMaintenance implements Maintenance {
     if (this.#client?.status === 'ready') return undefined;
     if (this.#client !== undefined) this.#disconnect();
     const client = this.#parts.openClient();
-    client.defineCommand(HISTORY.name, { numberOfKeys: HISTORY.keys, lua: HISTORY.lua });
+    for (const { name, keys, lua } of [HISTORY, SCHEDULER]) {
+      client.defineCommand(name, { numberOfKeys: keys, lua });
+    }
     let told: Error | undefined;
     client.on('error', (error: Error) => {
       told ??= error;
@@ -117,7 +119,6 @@ export class RedisMaintenance implements Maintenance {
     return queue;
   }
 
-  /** For jobs that have told already that they were added, and are so still to whoever listens. */
   #silentQueue(qualifiedName: string): RedisQueueBackend {
     let queue = this.#silent.get(qualifiedName);
     if (queue === undefined) {
@@ -129,6 +130,11 @@ export class RedisMaintenance implements Maintenance {
     return queue;
   }
 
+  async silently(qualifiedName: string, call: (backend: IQueueBackend) => Promise<void>): Promise<void> {
+    await call(this.#silentQueue(qualifiedName));
+    await this.#redis.unlink(unheard(qualifiedName));
+  }
+
   async addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport> {
     const redis = this.#redis;
     if ((await redis.exists(this.#batchKey(batch))) === 1) return { added: 0, duplicates: [] };
@@ -136,9 +142,10 @@ export class RedisMaintenance implements Maintenance {
     const client = await this.queue(`${this.#parts.prefix}:spillway`).client;
     const transaction = new Batch(client.multi(), queue => this.#silentQueue(queue), this.#parts.clock.now());
     for (const unit of inOrderOfAdding(await this.#missing(units, duplicates))) {
-      if (unit.scheduler === undefined) transaction.add(unit);
-      // One that has planned no job has come to its limit or end.
-      else if (unit.jobs.length > 0) await this.#addScheduler(unit.scheduler);
+      const { scheduler } = unit;
+      if (scheduler === undefined || !(await this.#hasScheduler(scheduler))) transaction.add(unit);
+      // It was changed while the primary was away. One that has planned no job has come to its limit or end.
+      else if (unit.jobs.length > 0) await this.#changeScheduler(scheduler);
     }
     const queues = new Set(units.flatMap(({ jobs }) => jobs.map(({ queue }) => queue)));
     transaction.end(this.#batchKey(batch), [...queues].map(unheard));
@@ -166,15 +173,12 @@ export class RedisMaintenance implements Maintenance {
     });
   }
 
-  async #addScheduler({
-    queue,
-    id,
-    next,
-    data,
-    templateOpts,
-    repeat,
-    jobOpts,
-  }: TakenScheduler): Promise<void> {
+  async #hasScheduler({ queue, id }: TakenScheduler): Promise<boolean> {
+    return (await this.#redis.zscore(`${queue}:repeat`, id)) !== null;
+  }
+
+  async #changeScheduler(taken: TakenScheduler): Promise<void> {
+    const { queue, id, next, data, templateOpts, repeat, jobOpts } = taken;
     await this.#silentQueue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
   }
 
