@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
-import type { KeepJobs } from 'bullmq';
 import { classifyFailure, type FailureClass } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
+import { Attachments } from './attached.ts';
 import { Background } from './background.ts';
 import { BetweenBatches } from './between-batches.ts';
 import { Census, countStandby } from './census.ts';
@@ -25,17 +25,6 @@ import { UnknownAdds } from './unknown.ts';
 
 /** An operation to be kept; its arguments are what JSON can hold. */
 export type DeferredEntry = Omit<DeferredOperation, 'args'> & { args: readonly unknown[] };
-
-/** A backend that shares the controller. */
-export interface Attached {
-  queue: string;
-  isWorker: boolean;
-  removeOnComplete: KeepJobs | undefined;
-  /** The primary is given up: throw away what hangs on it. */
-  primaryLost(): void;
-  /** It is in use again. */
-  primaryBack(): void;
-}
 
 /** What the controller is made of; tests inject theirs. */
 export interface ControllerParts {
@@ -78,6 +67,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly started: Promise<void>;
   readonly maintenance: Maintenance;
   readonly standby: SqliteQueueBackend;
+  readonly attached = new Attachments();
   readonly census: Census;
   readonly claims = new Claims();
   readonly betweenBatches = new BetweenBatches();
@@ -87,7 +77,6 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly #loss: LossWatch;
   readonly #returning: Returning;
   readonly #switch: SwitchWatch;
-  readonly #attached = new Set<Attached>();
   readonly #background = new Background(error => this.emit('trouble', error));
   #delivered = true;
   #inDoubt = false;
@@ -181,16 +170,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     return this.#returning.isAtWork;
   }
 
-  attach(backend: Attached): () => void {
-    this.#attached.add(backend);
-    return () => this.#attached.delete(backend);
-  }
-
   /** Qualified names of the queues this process works with, or that the standby holds something of. */
   get queues(): string[] {
-    return [...new Set([...[...this.#attached].map(({ queue }) => queue), ...this.census.queues])].filter(
-      queue => splitQueue(queue).name !== '',
-    );
+    const names = new Set([...this.attached.queues, ...this.census.queues]);
+    return [...names].filter(queue => splitQueue(queue).name !== '');
   }
 
   newJobId(_queue: string): string {
@@ -300,7 +283,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (this.#delivered) return;
     this.#delivered = true;
     if (this.#machine.state !== 'returning') return;
-    for (const backend of this.#attached) backend.primaryBack();
+    this.attached.primaryBack();
     this.#announceChange();
   }
 
@@ -319,7 +302,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.#inDoubt = false;
     if (transition.to === 'standby') {
       this.#delivered = false;
-      for (const backend of this.#attached) backend.primaryLost();
+      this.attached.primaryLost();
       this.deadlines.expireAll();
     } else if (transition.to === 'returning') {
       this.#returning.start();

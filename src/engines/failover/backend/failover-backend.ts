@@ -40,7 +40,7 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     this.#share = share;
     this.#events = new EventsReader(this.controller, this.standby, parts.link);
     this.#detach = parts.owner
-      ? this.controller.attach({
+      ? this.controller.attached.add({
           queue: this.qualifiedName,
           isWorker,
           primaryLost: () => parts.link.drop(),

@@ -4,7 +4,7 @@ import { splitWindow } from '../windows.ts';
 import { ManagingBackend } from './managing.ts';
 
 /** States that Redis keeps as lists; the others it sorts. */
-const LISTS: ReadonlySet<JobType> = new Set<JobType>(['wait', 'waiting', 'paused', 'active']);
+const LISTS: ReadonlySet<string> = new Set(['wait', 'waiting', 'paused', 'active']);
 
 type Page = Awaited<ReturnType<IQueueBackend['paginate']>>;
 
