@@ -1,6 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createPostgresBackend, createRedisBackend } from 'bullmq';
 import type { EngineUnderTest } from '../src/engines/conformance/index.ts';
@@ -11,8 +9,9 @@ import {
   runBehaviours,
   sortKeys,
 } from '../src/engines/conformance/index.ts';
-import { failoverEngine } from '../test/conformance/failover-engines.ts';
+import { startFailover } from '../test/conformance/failover-engines.ts';
 import { startPostgres, startRedis } from '../test/servers/index.ts';
+import { describeSwitched, runAllSwitching } from './switching.ts';
 
 const usage = `usage: npm run conformance -- --engine sqlite|redis|postgres [--filter text] [--record]
   --record  redis: write the answers every engine is held to
@@ -45,23 +44,10 @@ async function start(name: string): Promise<Started> {
     const { startSqlite } = await import('./sqlite-engine.ts');
     return startSqlite();
   }
-  if (name === 'failover' || name === 'failover-standby') return startFailover(name);
+  if (name === 'failover') return startFailover(name, 'primary');
+  if (name === 'failover-standby') return startFailover(name, 'standby');
   console.error(usage);
   process.exit(2);
-}
-
-/** Without a Redis, all goes to the standby: nobody listens at the port of a server that has ended. */
-async function startFailover(name: string): Promise<Started> {
-  const server = await startRedis();
-  if (name === 'failover-standby') await server.stop();
-  const folder = mkdtempSync(join(tmpdir(), 'spillway-conformance-'));
-  return {
-    engine: failoverEngine(name, server.port, folder),
-    stop: async () => {
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }
 
 const readAnswers = () => JSON.parse(readFileSync(answersFile, 'utf8')) as Record<string, Json>;
@@ -145,11 +131,29 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'sqlite' },
     filter: { type: 'string', default: '' },
     record: { type: 'boolean', default: false },
+    seed: { type: 'string' },
+    at: { type: 'string' },
+    flavour: { type: 'string' },
   },
 });
 // A rejection nobody waits for belongs to some behaviour: it is reported, and fails the run at its end.
 const strays: unknown[] = [];
 process.on('unhandledRejection', reason => strays.push(reason));
+if (values.engine === 'failover-switching') {
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+  const at = values.at === undefined || values.at === 'every' ? values.at : Number(values.at);
+  console.log(`seed ${seed}`);
+  const known = readAnswers();
+  const results = await runAllSwitching(
+    { filter: values.filter, seed, at, flavour: values.flavour as never },
+    known,
+  );
+  const failed = results.filter(({ passed }) => !passed);
+  for (const result of failed) console.log(describeSwitched(result, known[result.key] ?? null));
+  for (const stray of strays) console.log('UNHANDLED', stray);
+  console.log(`${results.length - failed.length} of ${results.length} runs`);
+  process.exit(failed.length + strays.length === 0 ? 0 : 1);
+}
 const { engine, stop } = await start(values.engine);
 // Where PostgreSQL's answer is another one, a behaviour may wait in vain; two seconds are more than Redis ever needs.
 const results = await runBehaviours(engine, values.filter, engine.name === 'postgres' ? 2_000 : undefined);

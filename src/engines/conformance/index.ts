@@ -2,11 +2,11 @@ import recorded from './answers.json' with { type: 'json' };
 import { type ConformanceOptions, conformance as declare } from './run.ts';
 
 export { behaviours } from './behaviours/index.ts';
-export type { AnyBackendFactory, Behaviour, EngineUnderTest } from './engine.ts';
+export { type AnyBackendFactory, type Behaviour, type EngineUnderTest, keyOf } from './engine.ts';
 export { canonical, codeOf, type Json, sortKeys } from './json.ts';
 export { Lab } from './lab.ts';
 export type { ConformanceOptions, Result, TestFramework } from './run.ts';
-export { runBehaviours } from './run.ts';
+export { answerOf, runBehaviours } from './run.ts';
 
 /**
  * Declares the whole suite, one test a behaviour, with the test functions passed in:

@@ -5,7 +5,7 @@ import type { Controller } from './controller.ts';
  * it. It goes back to the front of its queue now instead of when its lock runs out.
  */
 export async function giveBackClaims(controller: Controller): Promise<void> {
-  for (const [queue, tokens] of controller.abandonedClaims) {
+  for (const [queue, tokens] of controller.claims.abandoned) {
     const looked = new Set(tokens);
     const claimed = await controller.maintenance.claimedWith(queue, looked);
     for (const { id, token } of claimed) {

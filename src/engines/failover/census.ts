@@ -8,18 +8,26 @@ export interface Held {
   total: number;
 }
 
+export interface Count {
+  counted: ReadonlyMap<string, Held>;
+  /** Whether jobs are on their way to the primary, in neither home for the moment. */
+  moving: boolean;
+}
+
+const NONE: Held = { work: 0, total: 0 };
+
 /**
  * What the standby holds, by queue: asked on every call, so it is kept in memory and refreshed when the file has changed. Wrong
  * only on the safe side: what this process puts there is counted at once.
  */
 export class Census {
   #held = new Map<string, Held>();
-  readonly #count: () => Promise<ReadonlyMap<string, Held>>;
+  readonly #count: () => Promise<Count>;
   #refreshing: Promise<void> | undefined;
   /** Counted between the beginning of a refresh and its end; the refresh may have missed it. */
   #added = new Map<string, number>();
 
-  constructor(count: () => Promise<ReadonlyMap<string, Held>>) {
+  constructor(count: () => Promise<Count>) {
     this.#count = count;
   }
 
@@ -57,20 +65,23 @@ export class Census {
 
   async #refresh(): Promise<void> {
     this.#added = new Map();
-    const counted = await this.#count();
+    const { counted, moving } = await this.#count();
     const held = new Map<string, Held>();
     for (const [queue, { work, total }] of counted) if (total > 0) held.set(queue, { work, total });
     for (const [queue, jobs] of this.#added) {
-      if (!held.has(queue)) held.set(queue, { work: jobs, total: jobs });
+      const { work = 0, total = 0 } = held.get(queue) ?? {};
+      held.set(queue, { work: work + jobs, total: total + jobs });
     }
+    // A queue whose last jobs are on their way is not done with.
+    if (moving) for (const queue of this.#held.keys()) if (!held.has(queue)) held.set(queue, NONE);
     this.#held = held;
   }
 }
 
 /** Counts what the standby holds, from its own counters. */
-export async function countStandby(ledger: Ledger): Promise<ReadonlyMap<string, Held>> {
-  const counts = await ledger.standby(jobs => jobs.counts());
-  return new Map(
+export async function countStandby(ledger: Ledger): Promise<Count> {
+  const [counts, { moving }] = await Promise.all([ledger.standby(jobs => jobs.counts()), ledger.counts()]);
+  const counted = new Map(
     counts.map(
       ({ queue, completed, failed, schedulers, wait, active, delayed, prioritized, waitingChildren }) => {
         const work = wait + active + delayed + prioritized + waitingChildren;
@@ -78,4 +89,5 @@ export async function countStandby(ledger: Ledger): Promise<ReadonlyMap<string, 
       },
     ),
   );
+  return { counted, moving: moving > 0 };
 }

@@ -1,10 +1,14 @@
 import { EventEmitter } from 'node:events';
-import type { IQueueBackend, JobState } from 'bullmq';
+import type { IQueueBackend } from 'bullmq';
 import { classifyFailure, type FailureClass } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
+import { Attachments } from './attached.ts';
+import { Background } from './background.ts';
+import { BetweenBatches } from './between-batches.ts';
 import { Census, countStandby } from './census.ts';
-import type { Attached, ControllerParts, DeferredEntry } from './controller-parts.ts';
+import { Claims, ON_STANDBY } from './claims.ts';
+import type { ControllerParts, DeferredEntry } from './controller-parts.ts';
 import { Deadlines } from './deadline.ts';
 import { splitQueue } from './entries.ts';
 import { JobIds } from './ids.ts';
@@ -29,8 +33,6 @@ const LINGER_MS = 5_000;
 const LET_GO_MS = 250;
 /** What is left of a caller's deadline for the standby, at most, in ms. */
 const STANDBY_MS = 100;
-/** So long after the primary was away, a refused report is put down to that, in ms. */
-const AFTERMATH_MS = 120_000;
 
 /**
  * One for all backends of a process on the same primary: decides who is in charge, keeps what must reach the primary later,
@@ -54,21 +56,20 @@ export class Controller extends EventEmitter<FailoverEvents> {
   preparing: Promise<void> | undefined;
   readonly maintenance: Maintenance;
   readonly standby: SqliteQueueBackend;
+  readonly attached = new Attachments();
   readonly census: Census;
   readonly ladder = new Ladder(this);
+  readonly claims = new Claims();
+  readonly betweenBatches = new BetweenBatches();
   readonly #clock: Clock;
   readonly #ids: JobIds;
   readonly #machine: StateMachine;
   readonly #loss: LossWatch;
   readonly #returning: Returning;
   readonly #switch: SwitchWatch;
-  readonly #attached = new Set<Attached>();
-  readonly #background = new Set<Promise<unknown>>();
-  readonly #pauses = new Set<() => void>();
-  readonly #abandoned = new Map<string, Set<string>>();
+  readonly #background = new Background(error => this.emit('trouble', error));
   #delivered = true;
   #inDoubt = false;
-  #awayUntil = Number.NEGATIVE_INFINITY;
   readonly #onChange = new Set<() => void>();
   #markStarted: () => void = () => undefined;
   #probeTimer: NodeJS.Timeout | undefined;
@@ -127,9 +128,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     return this.#loss.lastCount;
   }
 
-  /** Whether the primary was away so lately that a lost lock is no wonder. */
-  get wasAwayRecently(): boolean {
-    return !this.usesPrimary || this.#clock.monotonic() - this.#awayUntil < AFTERMATH_MS;
+  /** Whether the primary was away, or lost its data, after a job of it was claimed: a lost lock is no wonder then. */
+  hasLivedThroughOutage(claimed: number | undefined): boolean {
+    if (claimed === undefined || claimed === ON_STANDBY) return false;
+    return claimed !== this.epoch || this.#loss.happenedRecently;
   }
 
   /**
@@ -154,40 +156,40 @@ export class Controller extends EventEmitter<FailoverEvents> {
     };
   }
 
-  attach(backend: Attached): () => void {
-    this.#attached.add(backend);
-    return () => this.#attached.delete(backend);
+  /** Whether jobs or reports are being given back now. */
+  get givesBack(): boolean {
+    return this.#returning.isAtWork;
   }
 
   /** Qualified names of the queues this process works with, or that the standby holds something of. */
   get queues(): string[] {
-    return [...new Set([...[...this.#attached].map(({ queue }) => queue), ...this.census.queues])].filter(
-      queue => splitQueue(queue).name !== '',
-    );
+    const names = new Set([...this.attached.queues, ...this.census.queues]);
+    return [...names].filter(queue => splitQueue(queue).name !== '');
   }
 
   newJobId(_queue: string): string {
     return this.#ids.next();
   }
 
+  /** Whether the standby may hold jobs of a queue; while the primary is away, any process may put some there. */
   standbyHolds(queue: string): boolean {
-    return this.census.holds(queue);
+    return !this.usesPrimary || this.census.holds(queue);
   }
 
   standbyHasWork(queue: string): boolean {
     return this.census.hasWork(queue);
   }
 
-  stateOnStandby(queue: string, id: string): Promise<JobState | 'unknown'> {
-    const { prefix, name } = splitQueue(queue);
-    return this.standby.forQueue(name, prefix).getState(id);
-  }
-
-  /** Something was put on the standby: it goes back when that is possible. */
+  /** Jobs were put on the standby: they go back when that is possible. */
   noteSpill(queue: string, jobs: number): void {
-    this.census.add(queue, jobs);
     this.statistics.spilled += jobs;
     this.ladder.standbyWorks();
+    this.noteWork(queue, jobs);
+  }
+
+  /** A queue may have work on the standby that was not there before. */
+  noteWork(queue: string, jobs = 1): void {
+    this.census.add(queue, jobs);
     if (this.usesPrimary) this.#returning.soon();
   }
 
@@ -232,32 +234,23 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.own(this.ledger.unknownDone(queue, id, { outcome: op, value: value as Json }));
   }
 
-  /** A claim whose answer never came: the job may be ours without our knowing. Looked after on return. */
+  /** A claim whose answer never came is looked after on return. */
   abandonClaim(queue: string, token: string): void {
-    const tokens = this.#abandoned.get(queue) ?? new Set();
-    this.#abandoned.set(queue, tokens.add(token));
+    this.claims.abandon(queue, token);
     if (this.usesPrimary) this.#returning.soon();
-  }
-
-  /** Tokens of such claims, by queue. */
-  get abandonedClaims(): ReadonlyMap<string, Set<string>> {
-    return this.#abandoned;
   }
 
   /** Whether a refused report is the doing of a fault, so that the report is kept instead of the job failed. */
   async explainRefusal(queue: string, id: string, error: unknown): Promise<boolean> {
     const code = (error as { code?: unknown }).code;
     if (typeof code !== 'number' || !EXPLAINED_BY_FAULT.includes(code)) return false;
-    if (this.wasAwayRecently || this.#loss.happenedRecently) return true;
+    if (this.hasLivedThroughOutage(this.claims.of(queue).get(id))) return true;
     return code === -1 && this.journal !== undefined && (await this.ledger.journalHas(queue, id));
   }
 
   /** Ends in the background; its failure is told, not thrown. */
   own(work: Promise<unknown>): void {
-    const owned = work
-      .catch(error => this.emit('trouble', error instanceof Error ? error : new Error(String(error))))
-      .finally(() => this.#background.delete(owned));
-    this.#background.add(owned);
+    this.#background.own(work);
   }
 
   /** Ends a connection to a primary that was given up, after the answers it may still give. */
@@ -274,16 +267,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   /** Waits; ends at once when the controller is closed. */
   pause(ms: number): Promise<void> {
-    return new Promise(resolve => {
-      const end = () => {
-        clearTimeout(timer);
-        this.#pauses.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#pauses.add(end);
-      if (this.#closing !== undefined) end();
-    });
+    return this.#background.pause(ms);
   }
 
   // --- deciding -----------------------------------------------------------------------------------------------------
@@ -292,7 +276,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
   markDelivered(): void {
     if (this.#delivered) return;
     this.#delivered = true;
-    if (this.#machine.state === 'returning') this.#announceChange();
+    if (this.#machine.state !== 'returning') return;
+    this.attached.primaryBack();
+    this.#announceChange();
   }
 
   /** Nothing of the primary's is left here. */
@@ -309,15 +295,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
   #changed(transition: Transition): void {
     this.#inDoubt = false;
     if (transition.to === 'standby') {
-      this.#awayUntil = Number.POSITIVE_INFINITY;
       this.#delivered = false;
-      for (const backend of this.#attached) backend.primaryLost();
+      this.attached.primaryLost();
       // A primary that answers, if only to refuse, answers those who wait, too.
       if (transition.failure === undefined || transition.failure === 'timeout') this.deadlines.expireAll();
     } else if (transition.to === 'returning') {
       this.#returning.start();
-    } else {
-      this.#awayUntil = this.#clock.monotonic();
     }
     this.statistics.switches += transition.to === 'standby' ? 1 : 0;
     this.#announceChange();
@@ -387,11 +370,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
     clearTimeout(this.#probeTimer);
     this.#switch.close();
     this.#announceChange();
-    for (const end of this.#pauses) end();
+    this.#background.hurry();
     await this.#returning.stop();
     await this.journal?.close();
     await this.maintenance.close();
-    await Promise.all(this.#background);
+    await this.#background.ended();
     this.deadlines.close();
     await this.standby.close();
     await this.ledger.close();

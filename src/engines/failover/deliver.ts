@@ -65,7 +65,16 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
     case 'wait':
       return report(controller, entry, backend);
     case 'waitingChildren':
-      await backend.moveToWaitingChildren(id, ANY_LOCK, (args[1] ?? {}) as never);
+      // None of its children is left to wait for: it goes on at once.
+      if (!(await backend.moveToWaitingChildren(id, ANY_LOCK, (args[1] ?? {}) as never))) {
+        await backend.moveJobFromActiveToWait(id, ANY_LOCK);
+      }
+      return;
+    case 'remove':
+      await backend.remove(id, args[0] === true);
+      return;
+    case 'removeScheduler':
+      await backend.removeJobScheduler(String(args[0]));
       return;
     case 'progress':
       return backend.updateProgress(id, args[0] as never);
@@ -77,7 +86,7 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
     case 'clearLogs':
       return backend.clearLogs(id, (args[0] as number | null) ?? undefined);
     case 'pause':
-      return backend.pause(args[0] as boolean);
+      return controller.maintenance.silently(entry.queue, silent => silent.pause(args[0] as boolean));
     case 'setMeta':
       await backend.setQueueMeta(args[0] as Record<string, string | number>);
       return;

@@ -44,26 +44,34 @@ export class Drain {
     const { ledger } = this.#controller;
     for (const { batch, units } of await ledger.movingBatches()) {
       if (!mayGoOn()) return false;
-      await this.#give(batch, units);
+      await this.#controller.betweenBatches.batch(() => this.#give(batch, units));
     }
     for (;;) {
       if (!mayGoOn() || !(await renew())) return false;
       await this.#keepToTheRate();
-      const taken =
-        (await ledger.takeBatch(undefined, BATCH)) ?? (await ledger.takeSchedulers(undefined, BATCH));
-      if (taken === undefined) break;
-      await this.#give(taken.batch, taken.units);
+      if (!(await this.#controller.betweenBatches.batch(() => this.#giveNext()))) break;
     }
     await this.#controller.census.refresh();
     if (this.#moved > 0) this.#tell();
     return true;
   }
 
+  /** Tells whether there was one. */
+  async #giveNext(): Promise<boolean> {
+    const { ledger } = this.#controller;
+    const taken =
+      (await ledger.takeBatch(undefined, BATCH)) ?? (await ledger.takeSchedulers(undefined, BATCH));
+    if (taken !== undefined) await this.#give(taken.batch, taken.units);
+    return taken !== undefined;
+  }
+
   /** One batch; when the primary goes away under it, its jobs go back to where they can be run. */
   async #give(batch: string, units: readonly TakenUnit[]): Promise<void> {
     const { ledger, maintenance } = this.#controller;
+    // Ledgers number their batches from 1, and several machines may give back to one primary.
+    const name = `${await ledger.identity()}:${batch}`;
     try {
-      const { duplicates } = await maintenance.addBatch(batch, units);
+      const { duplicates } = await maintenance.addBatch(name, units);
       for (const { queue, job } of duplicates) {
         this.#controller.emit('duplicate', { queue, job, how: 'the primary has a job of this id' });
       }
@@ -71,7 +79,9 @@ export class Drain {
       await ledger.returnBatch(batch, wasNotApplied(error) ? [] : jobRefs(units));
       throw error;
     }
-    await this.#settle(batch, jobsIn(units));
+    await ledger.settleBatch(batch);
+    await maintenance.forgetBatch(name);
+    await this.#count(jobsIn(units));
   }
 
   /** While the primary is away: what a drain that was killed had in its hands goes back to where it can be run. */
@@ -83,9 +93,7 @@ export class Drain {
     await this.#controller.census.refresh();
   }
 
-  async #settle(batch: string, jobs: number): Promise<void> {
-    await this.#controller.ledger.settleBatch(batch);
-    await this.#controller.maintenance.forgetBatch(batch);
+  async #count(jobs: number): Promise<void> {
     this.#moved += jobs;
     this.#controller.statistics.returned += jobs;
     this.#nextAt =

@@ -1,5 +1,8 @@
 import type { IQueueBackend, JobJson, ParentKeyOpts } from 'bullmq';
 
+/** Where a job lives. */
+export type Place = 'primary' | 'standby';
+
 /** A job on its way into a queue, with all that is needed to add it again elsewhere. */
 export interface AddEntry {
   /** The queue's qualified name, `<prefix>:<name>`. */

@@ -54,6 +54,10 @@ export class Returning {
     }
   }
 
+  get isAtWork(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** There is something to give back. */
   soon(): void {
     if (this.#stopped) return;

@@ -8,8 +8,10 @@ import {
 } from '../../../redis/index.ts';
 import { SpillwayError } from '../../../shared/errors.ts';
 import type { SqliteQueueBackend } from '../../sqlite/index.ts';
+import { ON_STANDBY } from '../claims.ts';
 import type { Controller } from '../controller.ts';
 import { Wait } from '../deadline.ts';
+import type { Place } from '../entries.ts';
 import type { FailoverConnectionOptions } from '../options.ts';
 import type { PrimaryLink } from './primary-link.ts';
 
@@ -42,10 +44,10 @@ export type Outcome<T> = { ok: true; value: T } | Failed<T>;
 /** What is left for a call after a slow connection, at least, in ms. */
 const LEAST_MS = 50;
 
-const AWAY: Failed<never> = { ok: false, applied: 'no', failure: 'away' };
+/** How often it is looked whether a job on its way has arrived, in ms. */
+const MOVING_MS = 10;
 
-/** Where a job lives. */
-export type Place = 'primary' | 'standby';
+const AWAY: Failed<never> = { ok: false, applied: 'no', failure: 'away' };
 
 /** A share in the process's controller, the standby's backend and the link to the primary. */
 export interface Parts {
@@ -70,8 +72,8 @@ export abstract class FailoverCore extends EventEmitter {
   protected readonly options: BackendOptions;
   protected readonly standby: SqliteQueueBackend;
   protected readonly parts: Parts;
-  /** Jobs this backend has claimed and not reported yet, by id. */
-  protected readonly claims = new Map<string, Place>();
+  /** Jobs of the queue that this process has claimed and not reported yet. */
+  protected readonly claims: Map<string, number>;
 
   constructor(parts: Parts, queueName: string, options: BackendOptions) {
     super();
@@ -82,6 +84,7 @@ export abstract class FailoverCore extends EventEmitter {
     this.options = options;
     this.prefix = options.prefix ?? 'bull';
     this.qualifiedName = `${this.prefix}:${queueName}`;
+    this.claims = this.controller.claims.of(this.qualifiedName);
   }
 
   get keys(): KeysMap {
@@ -177,17 +180,32 @@ export abstract class FailoverCore extends EventEmitter {
     );
   }
 
-  /** Where a job lives, as far as this process can tell without asking the primary. */
-  protected async placeOf(jobId: string): Promise<Place> {
+  /** Where a job lives that this process has claimed. */
+  protected placeOfClaim(jobId: string): Place | undefined {
     const claimed = this.claims.get(jobId);
+    return claimed === undefined ? undefined : claimed === ON_STANDBY ? 'standby' : 'primary';
+  }
+
+  /** Where a job lives, as far as can be told without asking the primary. */
+  protected async placeOf(jobId: string): Promise<Place> {
+    const claimed = this.placeOfClaim(jobId);
     if (claimed !== undefined) return claimed;
-    if (!this.standbyHolds) return 'primary';
-    return (await this.standby.getState(jobId)) === 'unknown' ? 'primary' : 'standby';
+    while (this.standbyHolds) {
+      const [state, isMoving] = await Promise.all([
+        this.standby.getState(jobId),
+        this.controller.ledger.movingJob(this.qualifiedName, jobId),
+      ]);
+      if (state !== 'unknown') return 'standby';
+      if (!isMoving) break;
+      await this.controller.pause(MOVING_MS);
+    }
+    return 'primary';
   }
 
   /** Runs an operation on a job where the job lives. */
   protected async onJob<T>(jobId: string, call: (backend: IQueueBackend) => Promise<T>): Promise<T> {
-    if ((await this.placeOf(jobId)) === 'standby') return call(this.standby);
+    const here = await this.onStandby(jobId, call);
+    if (here !== undefined) return here.value;
     return this.onlyPrimary(`Job ${jobId}`, call);
   }
 
@@ -198,10 +216,27 @@ export abstract class FailoverCore extends EventEmitter {
     args: readonly unknown[],
     call: (backend: IQueueBackend) => Promise<T>,
   ): Promise<T | undefined> {
-    if ((await this.placeOf(jobId)) === 'standby') return call(this.standby);
+    const here = await this.onStandby(jobId, call);
+    if (here !== undefined) return here.value;
     const outcome = await this.tryPrimary(call);
     if (outcome.ok) return outcome.value;
     await this.controller.defer({ queue: this.qualifiedName, job: jobId, op, args });
+    return undefined;
+  }
+
+  /** Answers undefined when the job is not on the standby, and was not when the operation came there. */
+  protected async onStandby<T>(
+    jobId: string,
+    call: (backend: IQueueBackend) => Promise<T>,
+  ): Promise<{ value: T } | undefined> {
+    while ((await this.placeOf(jobId)) === 'standby') {
+      // In one turn, hence in one transaction: the drain takes no job out in between.
+      const [state, done] = await Promise.allSettled([this.standby.getState(jobId), call(this.standby)]);
+      if (state.status === 'rejected') throw state.reason;
+      if (state.value === 'unknown') this.claims.delete(jobId);
+      else if (done.status === 'rejected') throw done.reason;
+      else return { value: done.value };
+    }
     return undefined;
   }
 }

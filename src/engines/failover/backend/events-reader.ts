@@ -17,6 +17,7 @@ interface Read {
   cursor: string;
   backend: IQueueBackend;
   answer: Promise<StreamReadRaw>;
+  isOver: boolean;
   /** Its entries, once it has ended with some. */
   found?: Entry[];
 }
@@ -103,27 +104,25 @@ export class EventsReader {
 
   async #readStandby(cursor: string, blockTimeout: number, begun: Set<Read>): Promise<End> {
     let read = this.#atStandby;
-    if (read?.cursor !== cursor) {
+    if (read?.cursor !== cursor || isSpent(read)) {
       read = kept(cursor, this.#standby, this.#standby.readEvents(cursor, blockTimeout));
       this.#atStandby = read;
       begun.add(read);
     }
     await read.answer;
     if (read.found !== undefined) return 'found';
-    this.#atStandby = undefined;
     return begun.has(read) ? 'nothing' : 'again';
   }
 
   async #readPrimary(cursor: string, blockTimeout: number, begun: Set<Read>): Promise<End> {
     try {
       let read = this.#atPrimary;
-      if (read?.cursor !== cursor || read.backend !== this.#link.ready) {
+      if (read?.cursor !== cursor || read.backend !== this.#link.ready || isSpent(read)) {
         read = await this.#startAtPrimary(cursor, blockTimeout);
         begun.add(read);
       }
       await read.answer;
       if (read.found !== undefined) return 'found';
-      this.#atPrimary = undefined;
       return begun.has(read) ? 'nothing' : 'again';
     } catch (error) {
       this.#atPrimary = undefined;
@@ -145,18 +144,27 @@ export class EventsReader {
 type End = 'found' | 'nothing' | 'again';
 
 function kept(cursor: string, backend: IQueueBackend, answer: Promise<StreamReadRaw>): Read {
-  const read: Read = { cursor, backend, answer };
-  read.answer = answer.then(raw => {
-    const entries = entriesOf(raw);
-    if (entries.length > 0) read.found = entries;
-    return raw;
-  });
+  const read: Read = { cursor, backend, answer, isOver: false };
+  read.answer = answer
+    .then(raw => {
+      const entries = entriesOf(raw);
+      if (entries.length > 0) read.found = entries;
+      return raw;
+    })
+    .finally(() => {
+      read.isOver = true;
+    });
   read.answer.catch(() => undefined);
   return read;
 }
 
 function isUnderWay(read: Read | undefined, cursor: string): boolean {
-  return read?.cursor === cursor && read.found === undefined;
+  return read?.cursor === cursor && !read.isOver;
+}
+
+/** It has ended with nothing. */
+function isSpent(read: Read): boolean {
+  return read.isOver && read.found === undefined;
 }
 
 function entriesOf(raw: StreamReadRaw): Entry[] {

@@ -40,10 +40,11 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     this.#share = share;
     this.#events = new EventsReader(this.controller, this.standby, parts.link);
     this.#detach = parts.owner
-      ? this.controller.attach({
+      ? this.controller.attached.add({
           queue: this.qualifiedName,
           isWorker,
           primaryLost: () => parts.link.drop(),
+          primaryBack: () => this.#connect(),
           removeOnComplete: options.removeOnComplete,
         })
       : () => undefined;
@@ -51,7 +52,11 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     this.standby.on('error', this.#onTrouble);
     this.standby.once('ready', () => this.emit('ready'));
     // As BullMQ's own, it connects at once: whoever lists the workers finds them before they have asked for a job.
-    if (this.usesPrimary) parts.link.open().catch(() => undefined);
+    if (this.usesPrimary) this.#connect();
+  }
+
+  #connect(): void {
+    if (this.closing === undefined) this.parts.link.open().catch(() => undefined);
   }
 
   /** The primary's own Redis client, as `Queue.client` gives it. @throws SPILLWAY_PRIMARY_AWAY while it is away. */

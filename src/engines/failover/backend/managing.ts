@@ -41,10 +41,19 @@ export abstract class ManagingBackend extends WorkingBackend {
 
   /** On the primary, and on the standby if it holds any of the queue's jobs. Answers of both, the primary's first. */
   protected async onBoth<T>(call: (backend: IQueueBackend) => Promise<T>): Promise<T[]> {
+    if (this.usesPrimary && this.standbyHolds) return this.lookAtBoth(() => this.#onEach(call));
     const outcome = await this.tryPrimary(call);
-    const answers = outcome.ok ? [outcome.value] : [];
-    if (!outcome.ok || this.standbyHolds) answers.push(await call(this.standby));
-    return answers;
+    return [outcome.ok ? outcome.value : await call(this.standby)];
+  }
+
+  async #onEach<T>(call: (backend: IQueueBackend) => Promise<T>): Promise<T[]> {
+    const outcome = await this.tryPrimary(call);
+    return [...(outcome.ok ? [outcome.value] : []), await call(this.standby)];
+  }
+
+  /** No job goes from one home to the other in the meantime. */
+  protected lookAtBoth<T>(look: () => Promise<T>): Promise<T> {
+    return this.controller.betweenBatches.look(look);
   }
 
   async drain(delayed: boolean): Promise<void> {
@@ -55,10 +64,19 @@ export abstract class ManagingBackend extends WorkingBackend {
     return (await this.onBoth(backend => backend.cleanJobsByState(state, timestamp, limit))).flat();
   }
 
-  /** On the standby also when it holds no jobs: it knows the settings. */
+  /**
+   * On the standby also when it holds no jobs: it knows the settings. While the primary is away its jobs stay, but what was
+   * kept for the queue is dropped.
+   */
   async obliterate(opts: { force: boolean; count: number }): Promise<number> {
     const outcome = await this.tryPrimary(primary => primary.obliterate(opts));
-    if (!outcome.ok) return this.standby.obliterate(opts);
+    if (!outcome.ok) {
+      const [here] = await Promise.all([
+        this.standby.obliterate(opts),
+        this.controller.ledger.dropDeferredOf(this.qualifiedName),
+      ]);
+      return here;
+    }
     // It was paused, or the primary would have refused; another machine may have done that.
     await this.standby.setQueueMeta({ paused: 1 });
     return Math.max(outcome.value, await this.standby.obliterate(opts));
@@ -73,7 +91,9 @@ export abstract class ManagingBackend extends WorkingBackend {
     count?: number,
     timestamp?: number,
   ): Promise<number> {
-    return Math.max(...(await this.onBoth(backend => backend.retryFinishedJobs(state, count, timestamp))));
+    const answers = await this.onBoth(backend => backend.retryFinishedJobs(state, count, timestamp));
+    if (this.standbyHolds) this.controller.noteWork(this.qualifiedName);
+    return Math.max(...answers);
   }
 
   async promoteJobs(count?: number): Promise<number> {
@@ -81,9 +101,12 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async remove(jobId: string, removeChildren: boolean): Promise<number> {
-    const removed = await this.onJob(jobId, backend => backend.remove(jobId, removeChildren));
+    const removed = await this.onJobOrLater(jobId, 'remove', [removeChildren], backend =>
+      backend.remove(jobId, removeChildren),
+    );
     this.controller.journal?.finished(this.qualifiedName, jobId);
-    return removed;
+    // Kept for later counts as removed, as a job that is not there does.
+    return removed ?? 1;
   }
 
   async removeUnprocessedChildren(jobId: string): Promise<void> {
@@ -154,7 +177,8 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async trimEvents(maxLength: number): Promise<number> {
-    return sum(await this.onBoth(backend => backend.trimEvents(maxLength)));
+    // The standby has events also when it has no jobs any more.
+    return sum(await this.#onEach(backend => backend.trimEvents(maxLength)));
   }
 
   async publishEvent(fields: Record<string, string | number>, maxEvents: number): Promise<string> {

@@ -52,7 +52,9 @@ export class PrimaryLink {
       const ready = backend.waitUntilReady();
       ready.catch(() => undefined);
       const outcome = await deadlines.bound(Promise.race([ready, failed]), primaryMs);
-      if (outcome !== undefined) throw new Error('Command timed out: no connection within the deadline');
+      if (outcome !== undefined) {
+        throw Object.assign(new Error('no connection within the deadline'), { code: 'ETIMEDOUT' });
+      }
     } finally {
       this.#fail = undefined;
     }

@@ -1,9 +1,12 @@
 import type { IQueueBackend, JobJson, JobsOptions, ParentKeyOpts, RepeatableOptions } from 'bullmq';
-import { type AddEntry, parentQueueOf } from '../entries.ts';
+import { type AddEntry, parentQueueOf, splitQueue } from '../entries.ts';
 import { type Failed, FailoverCore, type Outcome } from './core.ts';
 
 /** A bulk goes to the primary in pieces of so many jobs, each with its own deadline. */
 const PIECE = 1000;
+
+/** What removing a scheduler answers when there is none: the primary's, if there is one, is removed on return. */
+const NOT_FOUND = 1;
 
 type FlowEntry = Parameters<IQueueBackend['addFlow']>[0][number];
 
@@ -15,8 +18,9 @@ export abstract class ProducingBackend extends FailoverCore {
   addJob(job: JobJson, jobId: string, parentKeyOpts: ParentKeyOpts = {}): Promise<string> {
     const id = jobId ? String(jobId) : this.controller.newJobId(this.qualifiedName);
     const { controller } = this;
-    // A name of ours is nobody else's; only what has a name or a parent may concern a job of the standby.
-    const concernsOthers = (jobId && this.standbyHolds) || parentKeyOpts.parentKey !== undefined;
+    // A name of ours is nobody else's: only what was named, de-duplicated or given a parent may concern the standby's jobs.
+    const concernsOthers =
+      ((jobId || job.deduplicationId) && this.standbyHolds) || parentKeyOpts.parentKey !== undefined;
     if (controller.takesAdds && controller.journal === undefined && !concernsOthers) {
       return this.orElse(
         primary => primary.addJob(job, id, parentKeyOpts),
@@ -29,7 +33,11 @@ export abstract class ProducingBackend extends FailoverCore {
 
   async #addWithCare(entry: AddEntry): Promise<string> {
     const { job, id, parentKeyOpts } = entry;
-    if (await this.#belongsToStandby(entry)) return this.standby.addJob(job, id, parentKeyOpts);
+    if (await this.#belongsToStandby(entry)) {
+      const added = await this.standby.addJob(job, id, parentKeyOpts);
+      this.controller.noteWork(this.qualifiedName);
+      return added;
+    }
     const outcome = await this.#withJournal([entry], primary => primary.addJob(job, id, parentKeyOpts));
     return outcome.ok ? outcome.value : this.#spillJob(entry, outcome);
   }
@@ -134,7 +142,10 @@ export abstract class ProducingBackend extends FailoverCore {
 
   async removeJobScheduler(id: string): Promise<number> {
     if (await this.#standbyHasScheduler(id)) return this.standby.removeJobScheduler(id);
-    return this.onlyPrimary(`Job scheduler ${id}`, primary => primary.removeJobScheduler(id));
+    const outcome = await this.tryPrimary(primary => primary.removeJobScheduler(id));
+    if (outcome.ok) return outcome.value;
+    await this.controller.defer({ queue: this.qualifiedName, job: null, op: 'removeScheduler', args: [id] });
+    return NOT_FOUND;
   }
 
   async #standbyHasScheduler(id: string): Promise<boolean> {
@@ -145,8 +156,8 @@ export abstract class ProducingBackend extends FailoverCore {
     return { queue: this.qualifiedName, id, job, parentKeyOpts: parentKeyOpts ?? {} };
   }
 
-  /** Whether its id or its parent is on the standby: then it belongs there too. */
-  async #belongsToStandby({ queue, id, parentKeyOpts }: AddEntry): Promise<boolean> {
+  /** Whether its parent, its id or the job it duplicates is on the standby: then it belongs there too. */
+  async #belongsToStandby({ queue, id, job, parentKeyOpts }: AddEntry): Promise<boolean> {
     const { parentKey } = parentKeyOpts;
     if (parentKey !== undefined && this.controller.standbyHolds(parentQueueOf(parentKey))) {
       const { prefix, queueName, id: parentId } = this.parseNodeKey(parentKey);
@@ -154,7 +165,14 @@ export abstract class ProducingBackend extends FailoverCore {
       if (state !== 'unknown') return true;
     }
     if (!this.controller.standbyHolds(queue)) return false;
-    return (await this.controller.stateOnStandby(queue, id)) !== 'unknown';
+    const { prefix, name } = splitQueue(queue);
+    const standby = this.standby.forQueue(name, prefix);
+    const { deduplicationId } = job;
+    const [state, duplicated] = await Promise.all([
+      standby.getState(id),
+      deduplicationId === undefined ? null : standby.getDeduplicationJobId(deduplicationId),
+    ]);
+    return state !== 'unknown' || duplicated !== null;
   }
 
   /** With a journal, the copies are on disk before the jobs are acknowledged. */

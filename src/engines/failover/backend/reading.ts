@@ -1,5 +1,10 @@
 import type { DependenciesOpts, IQueueBackend, JobJson, JobState, JobType } from 'bullmq';
+import { addMetrics, type Metrics } from '../metrics.ts';
+import { splitWindow } from '../windows.ts';
 import { ManagingBackend } from './managing.ts';
+
+/** States that Redis keeps as lists; the others it sorts. */
+const LISTS: ReadonlySet<string> = new Set(['wait', 'waiting', 'paused', 'active']);
 
 type Page = Awaited<ReturnType<IQueueBackend['paginate']>>;
 
@@ -12,8 +17,14 @@ export abstract class ReadingBackend extends ManagingBackend {
     return this.onJob(jobId, backend => backend.getState(jobId));
   }
 
+  /** Of a job on a primary that is away: not finished, as far as is known. Who waits for its end waits on. */
   async isFinished(jobId: string, returnValue?: boolean): Promise<number | [number, string]> {
-    return this.onJob(jobId, backend => backend.isFinished(jobId, returnValue));
+    const look = (backend: IQueueBackend) => backend.isFinished(jobId, returnValue);
+    const here = await this.onStandby(jobId, look);
+    if (here !== undefined) return here.value;
+    const outcome = await this.tryPrimary(look);
+    if (outcome.ok) return outcome.value;
+    return returnValue ? [0, ''] : 0;
   }
 
   async isJobInState(state: string, jobId: string): Promise<boolean> {
@@ -71,39 +82,55 @@ export abstract class ReadingBackend extends ManagingBackend {
     return addUp(await this.onBoth(backend => backend.getCountsPerPriority(priorities)));
   }
 
-  /** For each state its ids, the primary's before the standby's; `start` and `end` count through both. */
+  /** For each state its ids; `start` and `end` count through both homes, of which the standby's jobs are the older. */
   async getRanges(types: JobType[], start = 0, end = 1, asc = false): Promise<[string][]> {
-    if (!this.usesPrimary) return this.standby.getRanges(types, start, end, asc);
-    if (!this.standbyHolds) {
-      const outcome = await this.tryPrimary(primary => primary.getRanges(types, start, end, asc));
-      return outcome.ok ? outcome.value : this.standby.getRanges(types, start, end, asc);
+    if (this.usesPrimary && this.standbyHolds) {
+      const merged = await this.lookAtBoth(() => this.#mergedRanges(types, start, end, asc));
+      if (merged !== undefined) return merged;
     }
-    // Few jobs are on the standby while the primary is in use, so all of theirs are read.
-    const outcome = await this.tryPrimary(async primary => {
-      const counts = await Promise.all(types.map(type => primary.getCounts([type])));
-      const ranges = await primary.getRanges(types, start, end, asc);
-      return { counts: counts.map(([count = 0]) => count), ranges };
-    });
-    if (!outcome.ok) return this.standby.getRanges(types, start, end, asc);
-    const { counts, ranges } = outcome.value;
-    const here = await this.standby.getRanges(types, 0, -1, asc);
-    return types.map((_, index) => {
-      const there: string[] = ranges[index] ?? [];
-      const all: string[] = here[index] ?? [];
-      const before = counts[index] ?? 0;
-      const last = end < 0 ? Number.POSITIVE_INFINITY : end;
-      const from = Math.max(0, start - before);
-      return [...there, ...all.slice(from, Math.max(from, last - before + 1))] as unknown as [string];
-    });
+    const outcome = await this.tryPrimary(primary => primary.getRanges(types, start, end, asc));
+    return outcome.ok ? outcome.value : this.standby.getRanges(types, start, end, asc);
   }
 
-  async getMetrics(
-    type: 'completed' | 'failed',
-    start?: number,
-    end?: number,
-  ): Promise<[string[], string[], number]> {
-    const outcome = await this.tryPrimary(primary => primary.getMetrics(type, start, end));
-    return outcome.ok ? outcome.value : this.standby.getMetrics(type, start, end);
+  async #mergedRanges(
+    types: JobType[],
+    start: number,
+    end: number,
+    asc: boolean,
+  ): Promise<[string][] | undefined> {
+    const outcome = await this.tryPrimary(primary =>
+      Promise.all(
+        types.map(async type => {
+          const homes = asc ? [this.standby, primary] : [primary, this.standby];
+          const counts = await Promise.all(homes.map(home => home.getCounts([type])));
+          const windows = splitWindow(
+            start,
+            end,
+            counts.map(([jobs = 0]) => jobs),
+          );
+          const parts = homes.map(async (home, index) => {
+            const window = windows[index];
+            return window === undefined ? [] : ((await home.getRanges([type], ...window, asc))[0] ?? []);
+          });
+          const found = await Promise.all(parts);
+          // Of lists, BullMQ turns each answer round itself.
+          return (asc && LISTS.has(type) ? found.reverse() : found).flat() as unknown as [string];
+        }),
+      ),
+    );
+    return outcome.ok ? outcome.value : undefined;
+  }
+
+  async getMetrics(type: 'completed' | 'failed', start = 0, end = -1): Promise<Metrics> {
+    const here = await this.standby.getMetrics(type, 0, -1);
+    const isEmpty = Number(here[0][0] ?? 0) === 0;
+    const outcome = await this.tryPrimary(primary =>
+      isEmpty ? primary.getMetrics(type, start, end) : primary.getMetrics(type, 0, -1),
+    );
+    if (!outcome.ok) return this.standby.getMetrics(type, start, end);
+    if (isEmpty) return outcome.value;
+    const [meta, points, number] = addMetrics(outcome.value, here);
+    return [meta, points.slice(start, end < 0 ? points.length + end + 1 : end + 1), number];
   }
 
   /** The workers the primary knows; while it is away, those of this machine. */

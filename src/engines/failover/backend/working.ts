@@ -8,8 +8,15 @@ import type {
   RetryJobOpts,
   RetryOptions,
 } from 'bullmq';
+import { ON_STANDBY } from '../claims.ts';
+import type { Place } from '../entries.ts';
 import type { Failed, Outcome } from './core.ts';
 import { ProducingBackend } from './producing.ts';
+
+/** BullMQ's refusal of a report with another token than the lock's. */
+const OTHERS_LOCK = -6;
+/** How many events a queue keeps, unless its settings say otherwise. */
+const MAX_EVENTS = 10_000;
 
 /** A claim's answer: the job or null, its id, when the rate limit ends, when the next delayed job is due. */
 type Answer = unknown[];
@@ -70,9 +77,9 @@ export abstract class WorkingBackend extends ProducingBackend {
     return this.#claimed(await this.standby.moveToActive(token, name), 'standby');
   }
 
-  #claimed<A extends MaybeAnswer>(answer: A, place: 'primary' | 'standby'): A {
+  #claimed<A extends MaybeAnswer>(answer: A, place: Place): A {
     const id = Array.isArray(answer) && answer[0] ? answer[1] : undefined;
-    if (typeof id === 'string') this.claims.set(id, place);
+    if (typeof id === 'string') this.claims.set(id, place === 'standby' ? ON_STANDBY : this.controller.epoch);
     return answer;
   }
 
@@ -125,17 +132,8 @@ export abstract class WorkingBackend extends ProducingBackend {
   ): Promise<Finished> {
     const { controller } = this;
     const id = String(job.id);
-    const place = this.claims.get(id) ?? (await this.placeOf(id));
-    if (place === 'standby') {
-      const finished = await report(this.standby, fetchNext && !this.usesPrimary);
-      this.claims.delete(id);
-      controller.finishedOnStandby(this.qualifiedName, id, op, args[0]);
-      if (!fetchNext) return finished;
-      const result = this.usesPrimary
-        ? await this.#next(token, finished.result)
-        : this.#claimed(finished.result, 'standby');
-      return { ...finished, result };
-    }
+    const place = this.placeOfClaim(id) ?? (await this.placeOf(id));
+    if (place === 'standby') return this.#finishOnStandby(id, token, fetchNext, op, args, report);
     const takeNext = fetchNext && !controller.standbyHasWork(this.qualifiedName);
     const outcome = await this.#reported(id, () => this.tryPrimary(primary => report(primary, takeNext)));
     this.claims.delete(id);
@@ -149,6 +147,36 @@ export abstract class WorkingBackend extends ProducingBackend {
     if (takeNext) this.#lookAfter(outcome, token, ({ result }) => result);
     await controller.keepReport({ queue: this.qualifiedName, job: id, op, args });
     return { result: fetchNext ? await this.#claimOnStandby(token, this.options.name) : [], finishedOn };
+  }
+
+  async #finishOnStandby(
+    id: string,
+    token: string,
+    fetchNext: boolean,
+    op: 'completed' | 'failed',
+    args: readonly unknown[],
+    report: (backend: IQueueBackend, fetchNext: boolean) => Promise<Finished>,
+  ): Promise<Finished> {
+    const { usesPrimary } = this;
+    this.standby.isWhole = !usesPrimary;
+    const finished = await this.#unlessRefused(id, report(this.standby, fetchNext && !usesPrimary));
+    this.claims.delete(id);
+    this.controller.finishedOnStandby(this.qualifiedName, id, op, args[0]);
+    if (!usesPrimary) return { ...finished, result: this.#claimed(finished.result, 'standby') };
+    const result = fetchNext ? await this.#next(token, finished.result) : finished.result;
+    // As Redis does, not when it says what to wait for.
+    if (!result?.[0] && !result?.[2] && !result?.[3]) await this.#tellDrained();
+    return { ...finished, result };
+  }
+
+  /** As Redis tells it: nothing waits or is in work any more, in neither home. */
+  async #tellDrained(): Promise<void> {
+    const look = (backend: IQueueBackend) => backend.getCounts(['wait', 'active', 'prioritized']);
+    if ((await look(this.standby)).some(jobs => jobs > 0)) return;
+    const outcome = await this.tryPrimary(look);
+    if (outcome.ok && outcome.value.every(jobs => jobs === 0)) {
+      await this.standby.publishEvent({ event: 'drained' }, MAX_EVENTS);
+    }
   }
 
   /** The next job, asked for apart from the report. */
@@ -165,12 +193,20 @@ export abstract class WorkingBackend extends ProducingBackend {
     try {
       return await report();
     } catch (error) {
-      const lost = await this.controller.explainRefusal(this.qualifiedName, id, error);
-      if (!lost) {
-        this.claims.delete(id);
-        throw error;
+      if (await this.controller.explainRefusal(this.qualifiedName, id, error)) {
+        return { ok: false, applied: 'no', failure: 'other' };
       }
-      return { ok: false, applied: 'no', failure: 'other' };
+      return this.#unlessRefused(id, Promise.reject(error));
+    }
+  }
+
+  /** A report that is refused ends the claim, unless another's lock shows that the claim is another's. */
+  async #unlessRefused<T>(id: string, report: Promise<T>): Promise<T> {
+    try {
+      return await report;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== OTHERS_LOCK) this.claims.delete(id);
+      throw error;
     }
   }
 
@@ -220,12 +256,13 @@ export abstract class WorkingBackend extends ProducingBackend {
     op: string,
     args: readonly unknown[],
     call: (backend: IQueueBackend, plain: boolean) => Promise<T>,
-  ): Promise<{ value: T | undefined; place: 'primary' | 'standby'; inFull: boolean }> {
+  ): Promise<{ value: T | undefined; place: Place; inFull: boolean }> {
     if ((await this.placeOf(jobId)) === 'standby') {
       // When the primary is in use, the next job is asked for there, apart.
       const plain = this.usesPrimary;
-      const value = await call(this.standby, plain);
+      const value = await this.#unlessRefused(jobId, call(this.standby, plain));
       if (value !== false) this.claims.delete(jobId);
+      this.controller.noteWork(this.qualifiedName);
       return { value, place: 'standby', inFull: !plain };
     }
     const plain = this.controller.standbyHasWork(this.qualifiedName);
@@ -240,17 +277,20 @@ export abstract class WorkingBackend extends ProducingBackend {
   }
 
   async extendLock(jobId: string, token: string, duration: number): Promise<number> {
-    if ((await this.placeOf(jobId)) === 'standby') return this.standby.extendLock(jobId, token, duration);
+    const place = await this.placeOf(jobId);
+    if (place === 'standby') return this.standby.extendLock(jobId, token, duration);
     const outcome = await this.tryPrimary(primary => primary.extendLock(jobId, token, duration));
+    if (outcome.ok) return outcome.value;
     // Nobody else can take it from a primary that is away; when it is back, the lock is renewed or the report tells.
-    return outcome.ok ? outcome.value : 1;
+    return this.claims.has(jobId) ? 1 : 0;
   }
 
   async extendLocks(jobIds: string[], tokens: string[], duration: number): Promise<string[]> {
     const here: [string[], string[]] = [[], []];
     const there: [string[], string[]] = [[], []];
+    const otherwise = this.usesPrimary ? 'primary' : 'standby';
     jobIds.forEach((id, index) => {
-      const [ids, theirs] = this.claims.get(id) === 'standby' ? here : there;
+      const [ids, theirs] = (this.placeOfClaim(id) ?? otherwise) === 'standby' ? here : there;
       ids.push(id);
       theirs.push(tokens[index] ?? '');
     });
@@ -259,9 +299,10 @@ export abstract class WorkingBackend extends ProducingBackend {
     if (there[0].length > 0) {
       const outcome = await this.tryPrimary(primary => primary.extendLocks(...there, duration));
       // A lock that ran out while the primary was away: the job runs on, its report is kept if it is refused.
-      if (outcome.ok) lost.push(...(this.controller.wasAwayRecently ? [] : outcome.value));
+      if (outcome.ok)
+        lost.push(...outcome.value.filter(id => !this.controller.hasLivedThroughOutage(this.claims.get(id))));
     }
-    return lost;
+    return lost.length > 1 ? jobIds.filter(id => lost.includes(id)) : lost;
   }
 
   /** Each home looks after its own; the primary's must wait until kept reports are delivered. */
@@ -276,7 +317,10 @@ export abstract class WorkingBackend extends ProducingBackend {
     state: 'failed' | 'completed',
     opts?: RetryOptions,
   ): Promise<void> {
-    await this.onJob(String(job.id), backend => backend.retryFinishedJob(job, state, opts));
+    const id = String(job.id);
+    const retry = (backend: IQueueBackend) => backend.retryFinishedJob(job, state, opts);
+    if ((await this.onStandby(id, retry)) === undefined) return this.onlyPrimary(`Job ${id}`, retry);
+    this.controller.noteWork(this.qualifiedName);
   }
 
   async promote(jobId: string): Promise<void> {

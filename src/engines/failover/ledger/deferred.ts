@@ -50,6 +50,7 @@ export class Deferred {
   readonly #insert: Prepared;
   readonly #page: Prepared;
   readonly #drop: Prepared;
+  readonly #dropQueue: Prepared;
   readonly #receipt: Prepared;
 
   constructor(prepare: Prepare, tally: Tally) {
@@ -60,6 +61,7 @@ export class Deferred {
     const columns = 'SELECT seq, queue, job, op, args, at FROM failover_deferred';
     this.#page = prepare(`${columns} WHERE seq > ? ORDER BY seq LIMIT ?`);
     this.#drop = prepare('DELETE FROM failover_deferred WHERE seq = ?');
+    this.#dropQueue = prepare('DELETE FROM failover_deferred WHERE queue = ? AND job IS NULL');
     // The first stands: on the primary, too, a job that is done with is not in work for a second report.
     this.#receipt = prepare(
       `${columns} WHERE queue = ? AND job = ? AND op IN ${FINISHING} ORDER BY seq LIMIT 1`,
@@ -77,6 +79,10 @@ export class Deferred {
 
   drop(seqs: readonly number[]): number {
     return this.#tally.book('deferred', -seqs.reduce((dropped, seq) => dropped + this.#drop.run(seq), 0));
+  }
+
+  dropOf(queue: string): number {
+    return this.#tally.book('deferred', -this.#dropQueue.run(queue));
   }
 
   receipt(queue: string, job: string): StoredOperation | undefined {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   type CompanionHandle,
   type MachineClock,
@@ -129,6 +130,11 @@ export class Ledger {
   /** They were applied; returns how many were there still. */
   settleDeferred(seqs: readonly number[]): Promise<number> {
     return this.#inParts(seqs, part => this.#handle.write(({ deferred }) => deferred.drop(part)));
+  }
+
+  /** The operations on a queue as a whole are not wanted any more; returns how many there were. */
+  dropDeferredOf(queue: string): Promise<number> {
+    return this.#handle.write(({ deferred }) => deferred.dropOf(queue));
   }
 
   /** A job's receipt: the first stored operation that ends a run of it. Who draws such a job finishes it from here. */
@@ -282,6 +288,17 @@ export class Ledger {
 
   setFact(endpoint: string, key: string, value: Json): Promise<void> {
     return this.#handle.write(({ facts }) => facts.set(endpoint, key, value));
+  }
+
+  /** Names this ledger among those of all machines, and among those that stood in its place. */
+  identity(): Promise<string> {
+    return this.#handle.write(({ facts }) => {
+      const known = facts.get('ledger', 'identity');
+      if (typeof known === 'string') return known;
+      const fresh = randomBytes(9).toString('base64url');
+      facts.set('ledger', 'identity', fresh);
+      return fresh;
+    });
   }
 
   /** Calls back within 200 ms after another process has committed anything to the file. Returns the function that ends it. */

@@ -45,6 +45,8 @@ export interface Maintenance {
   leaveSentinel(value: string): Promise<string | undefined>;
   /** The backend of a queue, on this connection. */
   queue(qualifiedName: string): IQueueBackend;
+  /** Does what the queue's listeners have been told already, so that they don't hear it twice. */
+  silently(qualifiedName: string, call: (backend: IQueueBackend) => Promise<void>): Promise<void>;
   /** Adds jobs with all they have been through; all of them or none, and at most once for a batch. */
   addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport>;
   /** Need not remember for long any more that a batch was added: it is gone from the ledger. */

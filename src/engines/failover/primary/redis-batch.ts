@@ -1,5 +1,6 @@
 import type { JobJson, JobsOptions, ParentKeyOpts, RedisQueueBackend } from 'bullmq';
-import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
+import type { TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
+import { HISTORY, SCHEDULER } from './redis-scripts.ts';
 
 type Transaction = ReturnType<Awaited<RedisQueueBackend['client']>['multi']>;
 
@@ -34,8 +35,9 @@ export class Batch {
     this.#now = now;
   }
 
-  /** Queues the commands that make a unit's jobs anew, with all they have been through. */
-  add({ jobs }: TakenUnit): void {
+  /** Queues the commands that make a unit anew, as it stood, its jobs with all they have been through. */
+  add({ jobs, scheduler }: TakenUnit): void {
+    if (scheduler !== undefined) this.#addScheduler(scheduler);
     const parents = new Map<string, TakenJob>();
     for (const taken of jobs) {
       this.#addJob(taken);
@@ -48,10 +50,10 @@ export class Batch {
     }
   }
 
-  /** What marks the whole of it as done. */
-  mark(key: string): void {
-    this.#transaction.hset(key, { jobs: this.queued.length });
-    this.#commands += 1;
+  /** What marks the whole of it as done, and leaves out what these keys have come to hold. */
+  end(mark: string, without: readonly string[]): void {
+    this.#transaction.hset(mark, { jobs: this.queued.length });
+    if (without.length > 0) this.#transaction.del(...without);
   }
 
   exec(): Promise<[Error | null, unknown][] | null> {
@@ -73,10 +75,19 @@ export class Batch {
     // Queued at once; what it answers comes with the transaction.
     void backend.addJobToTransaction(this.#transaction, { ...job, opts } as JobJson, id, link);
     this.#commands += 1;
-    this.#transaction.hset(`${queue}:${id}`, historyOf(taken));
+    this.#transaction.runCommand(HISTORY.name, [
+      `${queue}:${id}`,
+      ...Object.entries(historyOf(taken)).flat(),
+    ]);
     this.#commands += 1;
     for (const line of taken.logs)
       this.#run(queue, 'addLog', [`${queue}:${id}`, `${queue}:${id}:logs`, id, line, '']);
+  }
+
+  #addScheduler({ queue, id, next, fields }: TakenScheduler): void {
+    const keys = [`${queue}:repeat`, `${queue}:repeat:${id}`];
+    this.#transaction.runCommand(SCHEDULER.name, [...keys, id, next, ...Object.entries(fields).flat()]);
+    this.#commands += 1;
   }
 
   #run(queue: string, command: string, args: unknown[]): void {

@@ -1,4 +1,4 @@
-import type { RedisQueueBackend } from 'bullmq';
+import type { IQueueBackend, RedisQueueBackend } from 'bullmq';
 import type { Redis } from 'ioredis';
 import {
   classifyFailure,
@@ -13,7 +13,7 @@ import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
 import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
 import { Batch } from './redis-batch.ts';
-import { JOB_SUFFIXES, RECLAIM } from './redis-scripts.ts';
+import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER } from './redis-scripts.ts';
 
 interface Parts {
   redis: RedisTarget;
@@ -49,6 +49,8 @@ export class RedisMaintenance implements Maintenance {
   #client: RedisClient | undefined;
   #backend: RedisQueueBackend | undefined;
   readonly #queues = new Map<string, RedisQueueBackend>();
+  /** The same, whose events go where nobody hears them. */
+  readonly #silent = new Map<string, RedisQueueBackend>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -86,6 +88,9 @@ export class RedisMaintenance implements Maintenance {
     if (this.#client?.status === 'ready') return undefined;
     if (this.#client !== undefined) this.#disconnect();
     const client = this.#parts.openClient();
+    for (const { name, keys, lua } of [HISTORY, SCHEDULER]) {
+      client.defineCommand(name, { numberOfKeys: keys, lua });
+    }
     let told: Error | undefined;
     client.on('error', (error: Error) => {
       told ??= error;
@@ -122,18 +127,36 @@ export class RedisMaintenance implements Maintenance {
     return queue;
   }
 
+  #silentQueue(qualifiedName: string): RedisQueueBackend {
+    let queue = this.#silent.get(qualifiedName);
+    if (queue === undefined) {
+      const { prefix, name } = splitQueue(qualifiedName);
+      queue = this.#backend!.forQueue(name, prefix) as RedisQueueBackend;
+      queue.keys.events = unheard(qualifiedName);
+      this.#silent.set(qualifiedName, queue);
+    }
+    return queue;
+  }
+
+  async silently(qualifiedName: string, call: (backend: IQueueBackend) => Promise<void>): Promise<void> {
+    await call(this.#silentQueue(qualifiedName));
+    await this.#redis.unlink(unheard(qualifiedName));
+  }
+
   async addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport> {
     const redis = this.#redis;
     if ((await redis.exists(this.#batchKey(batch))) === 1) return { added: 0, duplicates: [] };
     const duplicates: Standing[] = [];
     const client = await this.queue(`${this.#parts.prefix}:spillway`).client;
-    const transaction = new Batch(client.multi(), queue => this.queue(queue), this.#parts.clock.now());
-    for (const unit of await this.#missing(units, duplicates)) {
-      if (unit.scheduler === undefined) transaction.add(unit);
-      // One that has planned no job has come to its limit or end.
-      else if (unit.jobs.length > 0) await this.#addScheduler(unit.scheduler);
+    const transaction = new Batch(client.multi(), queue => this.#silentQueue(queue), this.#parts.clock.now());
+    for (const unit of inOrderOfAdding(await this.#missing(units, duplicates))) {
+      const { scheduler } = unit;
+      if (scheduler === undefined || !(await this.#hasScheduler(scheduler))) transaction.add(unit);
+      // It was changed while the primary was away. One that has planned no job has come to its limit or end.
+      else if (unit.jobs.length > 0) await this.#changeScheduler(scheduler);
     }
-    transaction.mark(this.#batchKey(batch));
+    const queues = new Set(units.flatMap(({ jobs }) => jobs.map(({ queue }) => queue)));
+    transaction.end(this.#batchKey(batch), [...queues].map(unheard));
     const replies = await transaction.exec();
     const failed = replies?.find(([error]) => error !== null)?.[0];
     if (failed) throw failed;
@@ -158,16 +181,13 @@ export class RedisMaintenance implements Maintenance {
     });
   }
 
-  async #addScheduler({
-    queue,
-    id,
-    next,
-    data,
-    templateOpts,
-    repeat,
-    jobOpts,
-  }: TakenScheduler): Promise<void> {
-    await this.queue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
+  async #hasScheduler({ queue, id }: TakenScheduler): Promise<boolean> {
+    return (await this.#redis.zscore(`${queue}:repeat`, id)) !== null;
+  }
+
+  async #changeScheduler(taken: TakenScheduler): Promise<void> {
+    const { queue, id, next, data, templateOpts, repeat, jobOpts } = taken;
+    await this.#silentQueue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
   }
 
   async forgetBatch(batch: string): Promise<void> {
@@ -235,6 +255,7 @@ export class RedisMaintenance implements Maintenance {
 
   #disconnect(): void {
     this.#queues.clear();
+    this.#silent.clear();
     const [client, backend] = [this.#client, this.#backend];
     this.#client = undefined;
     this.#backend = undefined;
@@ -246,6 +267,17 @@ export class RedisMaintenance implements Maintenance {
     this.#disconnect();
     this.#probe.close();
   }
+}
+
+/** The events of jobs that are given back, for as long as that takes. */
+function unheard(queue: string): string {
+  return `${queue}:spillway:unheard`;
+}
+
+/** Each that goes to the front goes before the last that did. */
+function inOrderOfAdding(units: readonly TakenUnit[]): TakenUnit[] {
+  const isFront = ({ jobs }: TakenUnit) => jobs[0]?.front === true;
+  return [...units.filter(isFront).reverse(), ...units.filter(unit => !isFront(unit))];
 }
 
 async function answers(replies: Promise<[Error | null, unknown][] | null>): Promise<unknown[]> {

@@ -16,6 +16,26 @@ end
 return 0
 `;
 
+/** KEYS the job's hash; ARGV fields and values. One that was de-duplicated is not there, and stays away. */
+export const HISTORY = {
+  name: 'spillwayHistory',
+  keys: 1,
+  lua: `
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], unpack(ARGV)) end
+`,
+} as const;
+
+/** KEYS the queue's schedulers, the scheduler's hash; ARGV its id, its next run, fields and values. One that is there stays. */
+export const SCHEDULER = {
+  name: 'spillwayScheduler',
+  keys: 2,
+  lua: `
+if redis.call('ZADD', KEYS[1], 'NX', ARGV[2], ARGV[1]) == 1 then
+  redis.call('HSET', KEYS[2], unpack(ARGV, 3))
+end
+`,
+} as const;
+
 /** What hangs on a job's key and goes with it. */
 export const JOB_SUFFIXES = [
   '',

@@ -43,6 +43,13 @@ export abstract class WorkingBackend extends ProducingBackend {
     return this.write((session, queue) => moveToActive(session, queue, this.#claim(token, name)), CLAIM);
   }
 
+  /**
+   * Whether all of the queue's jobs are here, so that it is drained when none is left. Looked at when a job finishes.
+   *
+   * @internal
+   */
+  isWhole = true;
+
   moveToCompleted<T, R, N extends string>(
     job: MinimalJob<T, R, N>,
     returnValue: R,
@@ -86,6 +93,7 @@ export abstract class WorkingBackend extends ProducingBackend {
       keep,
       attempts: job.opts.attempts,
       fetchNext: fetchNext && this.closing === undefined,
+      tellsDrained: this.isWhole,
       maxMetrics: this.options.metrics?.maxDataPoints ?? 0,
       fields,
       claim: this.#claim(token, this.options.name),

@@ -23,6 +23,8 @@ export interface Finish {
   keep: Partial<Record<'count' | 'age' | 'limit', number | undefined>>;
   attempts: number | undefined;
   fetchNext: boolean;
+  /** Whether it is told when nothing is left to do. */
+  tellsDrained: boolean;
   /** Data points of the worker's metrics; 0 = none. */
   maxMetrics: number;
   fields: Readonly<Record<string, unknown>> | undefined;
@@ -63,6 +65,7 @@ export function finish(
     if (next !== undefined) return next;
   }
   if (
+    job.tellsDrained &&
     count(queue, State.wait) === 0 &&
     count(queue, State.active) === 0 &&
     count(queue, State.prioritized) === 0
