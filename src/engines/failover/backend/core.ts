@@ -130,20 +130,24 @@ export abstract class FailoverCore extends EventEmitter {
     call: (primary: IQueueBackend) => Promise<T>,
     then: (value: T) => R | Promise<R>,
     otherwise: (failed: Failed<T>) => R | Promise<R>,
+    refused: (refusal: Error) => R | Promise<R> = rethrow,
   ): Promise<R> {
     if (!this.controller.usesPrimary) return Promise.resolve(otherwise(AWAY));
     const primary = this.parts.link.ready;
     const { primaryMs } = this.controller;
-    if (primary !== undefined) return this.#send(primary, primaryMs, call, then, otherwise);
+    if (primary !== undefined) return this.#send(primary, primaryMs, call, { then, otherwise, refused });
     // Connecting counts: the caller waits no longer than for one call.
     const started = performance.now();
     const { epoch } = this.controller;
     return this.parts.link.open().then(
       opened => {
         const left = Math.max(LEAST_MS, primaryMs - (performance.now() - started));
-        return this.#send(opened, left, call, then, otherwise);
+        return this.#send(opened, left, call, { then, otherwise, refused });
       },
-      error => otherwise(failed(this.controller, error, epoch, false)),
+      error => {
+        const outcome = failed(this.controller, error, epoch, false);
+        return outcome instanceof Error ? refused(outcome) : otherwise(outcome);
+      },
     );
   }
 
@@ -151,13 +155,12 @@ export abstract class FailoverCore extends EventEmitter {
     primary: IQueueBackend,
     ms: number,
     call: (primary: IQueueBackend) => Promise<T>,
-    then: (value: T) => R | Promise<R>,
-    otherwise: (failed: Failed<T>) => R | Promise<R>,
+    ends: Ends<T, R>,
   ): Promise<R> {
     const { controller } = this;
     const { owner, link } = this.parts;
     const work = call(owner ? primary : link.sibling(primary, this.queueName, this.prefix));
-    return controller.deadlines.settle(work, ms, new Sent(controller, work, ms, then, otherwise));
+    return controller.deadlines.settle(work, ms, new Sent(controller, work, ms, ends));
   }
 
   /** For what only the primary can answer. @throws SpillwayError SPILLWAY_PRIMARY_AWAY while it is away. */
@@ -241,50 +244,60 @@ export abstract class FailoverCore extends EventEmitter {
   }
 }
 
+function rethrow(error: Error): never {
+  throw error;
+}
+
+/** What to make of each end of a call. */
+interface Ends<T, R> {
+  then: (value: T) => R | Promise<R>;
+  otherwise: (failed: Failed<T>) => R | Promise<R>;
+  /** The primary said no: that is about the operation. */
+  refused: (refusal: Error) => R | Promise<R>;
+}
+
 /** A call on its way to the primary. */
 class Sent<T, R> extends Wait<T, R> {
   readonly #epoch: number;
   readonly #controller: Controller;
   readonly #work: Promise<T>;
   readonly #ms: number;
-  readonly #then: (value: T) => R | Promise<R>;
-  readonly #otherwise: (failed: Failed<T>) => R | Promise<R>;
+  readonly #ends: Ends<T, R>;
 
-  constructor(
-    controller: Controller,
-    work: Promise<T>,
-    ms: number,
-    then: (value: T) => R | Promise<R>,
-    otherwise: (failed: Failed<T>) => R | Promise<R>,
-  ) {
+  constructor(controller: Controller, work: Promise<T>, ms: number, ends: Ends<T, R>) {
     super();
     this.#controller = controller;
     this.#epoch = controller.epoch;
     this.#work = work;
     this.#ms = ms;
-    this.#then = then;
-    this.#otherwise = otherwise;
+    this.#ends = ends;
   }
 
   value(value: T): R | Promise<R> {
-    return this.#then(value);
+    return this.#ends.then(value);
   }
 
   error(error: unknown): R | Promise<R> {
-    return this.#otherwise(failed(this.#controller, error, this.#epoch, true));
+    const outcome = failed(this.#controller, error, this.#epoch, true);
+    return outcome instanceof Error ? this.#ends.refused(outcome) : this.#ends.otherwise(outcome);
   }
 
   late(): R | Promise<R> {
     this.#controller.callFailed('timeout', `no answer within ${Math.round(this.#ms)} ms`, this.#epoch);
-    return this.#otherwise({ ok: false, applied: 'unknown', failure: 'timeout', late: this.#work });
+    return this.#ends.otherwise({ ok: false, applied: 'unknown', failure: 'timeout', late: this.#work });
   }
 }
 
-/** @throws the error, when it is about the operation and not about the primary. */
-function failed(controller: Controller, thrown: unknown, epoch: number, sent: boolean): Failed<never> {
+/** Answers the error itself when it is about the operation and not about the primary. */
+function failed(
+  controller: Controller,
+  thrown: unknown,
+  epoch: number,
+  sent: boolean,
+): Failed<never> | Error {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const failure = classifyFailure(error);
-  if (!isAvailabilityFailure(failure)) throw error;
+  if (!isAvailabilityFailure(failure)) return error;
   controller.callFailed(failure, error.message, epoch);
   return { ok: false, applied: !sent || wasNotApplied(error) ? 'no' : 'unknown', failure, error };
 }

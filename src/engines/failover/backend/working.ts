@@ -25,6 +25,14 @@ type MaybeAnswer = Awaited<ReturnType<IQueueBackend['moveToDelayed']>>;
 type Finished = { result: MaybeAnswer; finishedOn: number };
 type Keep = boolean | number | KeepJobs | undefined;
 
+/** How a job ended, and how to say so to a backend. */
+interface Report {
+  op: 'completed' | 'failed';
+  /** What must be kept of it when it can't be said now. */
+  args(): readonly unknown[];
+  to(backend: IQueueBackend, fetchNext: boolean): Promise<Finished>;
+}
+
 /** What BullMQ's Redis backend reads of a job when it finishes it. */
 type FinishOpts = Pick<
   JobsOptions,
@@ -100,10 +108,11 @@ export abstract class WorkingBackend extends ProducingBackend {
     fetchNext: boolean,
   ): Promise<Finished> {
     const keep = removeOnComplete ?? this.options.removeOnComplete;
-    const args = [returnValue ?? null, keep, token, finishOpts(job.opts)];
-    return this.#finish(job, token, fetchNext, 'completed', args, (backend, next) =>
-      backend.moveToCompleted(job, returnValue, removeOnComplete, token, next),
-    );
+    return this.#finish(job, token, fetchNext, {
+      op: 'completed',
+      args: () => [returnValue ?? null, keep, token, finishOpts(job.opts)],
+      to: (backend, next) => backend.moveToCompleted(job, returnValue, removeOnComplete, token, next),
+    });
   }
 
   moveToFailed<T, R, N extends string>(
@@ -115,53 +124,67 @@ export abstract class WorkingBackend extends ProducingBackend {
     fieldsToUpdate?: Record<string, unknown>,
   ): Promise<Finished> {
     const keep = removeOnFail ?? this.options.removeOnFail;
-    const args = [failedReason, keep as Keep, token, finishOpts(job.opts), fieldsToUpdate ?? null];
-    return this.#finish(job, token, fetchNext, 'failed', args, (backend, next) =>
-      backend.moveToFailed(job, failedReason, removeOnFail, token, next, fieldsToUpdate),
-    );
+    return this.#finish(job, token, fetchNext, {
+      op: 'failed',
+      args: () => [failedReason, keep as Keep, token, finishOpts(job.opts), fieldsToUpdate ?? null],
+      to: (backend, next) =>
+        backend.moveToFailed(job, failedReason, removeOnFail, token, next, fieldsToUpdate),
+    });
   }
 
   /** Reports a job where it lives; when that is the primary and it is away, keeps the report until it is back. */
-  async #finish<T, R, N extends string>(
+  #finish<T, R, N extends string>(
     job: MinimalJob<T, R, N>,
     token: string,
     fetchNext: boolean,
-    op: 'completed' | 'failed',
-    args: readonly unknown[],
-    report: (backend: IQueueBackend, fetchNext: boolean) => Promise<Finished>,
+    report: Report,
   ): Promise<Finished> {
-    const { controller } = this;
     const id = String(job.id);
-    const place = this.placeOfClaim(id) ?? (await this.placeOf(id));
-    if (place === 'standby') return this.#finishOnStandby(id, token, fetchNext, op, args, report);
-    const takeNext = fetchNext && !controller.standbyHasWork(this.qualifiedName);
-    const outcome = await this.#reported(id, () => this.tryPrimary(primary => report(primary, takeNext)));
-    this.claims.delete(id);
-    if (outcome.ok) {
-      controller.journal?.finished(this.qualifiedName, id);
-      const { result, finishedOn } = outcome.value;
-      if (!fetchNext || takeNext) return { result: this.#claimed(result, 'primary'), finishedOn };
-      return { result: await this.#next(token, result), finishedOn };
-    }
-    const finishedOn = Date.now();
-    if (takeNext) this.#lookAfter(outcome, token, ({ result }) => result);
-    await controller.keepReport({ queue: this.qualifiedName, job: id, op, args });
-    return { result: fetchNext ? await this.#claimOnStandby(token, this.options.name) : [], finishedOn };
+    const place = this.placeOfClaim(id);
+    if (place === 'primary') return this.#finishOnPrimary(id, token, fetchNext, report);
+    if (place === 'standby') return this.#finishOnStandby(id, token, fetchNext, report);
+    return this.placeOf(id).then(found =>
+      found === 'standby'
+        ? this.#finishOnStandby(id, token, fetchNext, report)
+        : this.#finishOnPrimary(id, token, fetchNext, report),
+    );
   }
 
-  async #finishOnStandby(
-    id: string,
-    token: string,
-    fetchNext: boolean,
-    op: 'completed' | 'failed',
-    args: readonly unknown[],
-    report: (backend: IQueueBackend, fetchNext: boolean) => Promise<Finished>,
-  ): Promise<Finished> {
+  #finishOnPrimary(id: string, token: string, fetchNext: boolean, report: Report): Promise<Finished> {
+    const { controller } = this;
+    const takeNext = fetchNext && !controller.standbyHasWork(this.qualifiedName);
+    const keep = async (failed: Failed<Finished>): Promise<Finished> => {
+      this.claims.delete(id);
+      const finishedOn = Date.now();
+      if (takeNext) this.#lookAfter(failed, token, ({ result }) => result);
+      const { op, args } = report;
+      await controller.keepReport({ queue: this.qualifiedName, job: id, op, args: args() });
+      return { result: fetchNext ? await this.#claimOnStandby(token, this.options.name) : [], finishedOn };
+    };
+    return this.orElse<Finished, Finished>(
+      primary => report.to(primary, takeNext),
+      finished => {
+        this.claims.delete(id);
+        controller.journal?.finished(this.qualifiedName, id);
+        if (fetchNext && !takeNext) return this.#andNext(finished, token);
+        this.#claimed(finished.result, 'primary');
+        return finished;
+      },
+      keep,
+      refusal => this.#explained(id, refusal).then(keep),
+    );
+  }
+
+  async #andNext({ result, finishedOn }: Finished, token: string): Promise<Finished> {
+    return { result: await this.#next(token, result), finishedOn };
+  }
+
+  async #finishOnStandby(id: string, token: string, fetchNext: boolean, report: Report): Promise<Finished> {
     const { usesPrimary } = this;
     this.standby.isWhole = !usesPrimary;
-    const finished = await this.#unlessRefused(id, report(this.standby, fetchNext && !usesPrimary));
+    const finished = await this.#unlessRefused(id, report.to(this.standby, fetchNext && !usesPrimary));
     this.claims.delete(id);
-    this.controller.finishedOnStandby(this.qualifiedName, id, op, args[0]);
+    this.controller.finishedOnStandby(this.qualifiedName, id, report.op, report.args()[0]);
     if (!usesPrimary) return { ...finished, result: this.#claimed(finished.result, 'standby') };
     const result = fetchNext ? await this.#next(token, finished.result) : finished.result;
     // As Redis does, not when it says what to wait for.
@@ -193,11 +216,16 @@ export abstract class WorkingBackend extends ProducingBackend {
     try {
       return await report();
     } catch (error) {
-      if (await this.controller.explainRefusal(this.qualifiedName, id, error)) {
-        return { ok: false, applied: 'no', failure: 'other' };
-      }
-      return this.#unlessRefused(id, Promise.reject(error));
+      return this.#explained(id, error);
     }
+  }
+
+  /** @throws the refusal, when no fault explains it. */
+  async #explained(id: string, refusal: unknown): Promise<Failed<never>> {
+    if (await this.controller.explainRefusal(this.qualifiedName, id, refusal)) {
+      return { ok: false, applied: 'no', failure: 'other' };
+    }
+    return this.#unlessRefused(id, Promise.reject(refusal));
   }
 
   /** A report that is refused ends the claim, unless another's lock shows that the claim is another's. */
