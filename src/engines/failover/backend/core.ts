@@ -175,7 +175,7 @@ export abstract class FailoverCore extends EventEmitter {
     const retryAfter = Math.ceil(retryAfterMs / 1000);
     return new SpillwayError(
       'SPILLWAY_PRIMARY_AWAY',
-      `${what} lives on ${target}, which can't be reached now. Try again in ${retryAfter} s.`,
+      `${what} is not on the standby, and ${target}, which may have it, can't be reached now. Try again in ${retryAfter} s.`,
       {
         ...(cause === undefined ? {} : { cause }),
         details: { queue: this.qualifiedName, retryAfterMs, retryAfter },
