@@ -11,6 +11,9 @@ const because = (message: string, cause: unknown) => new Error(message, { cause 
 describe('classifyFailure', () => {
   it.each<[FailureClass, boolean, unknown]>([
     ['refused', true, coded('ECONNREFUSED', 'connect ECONNREFUSED 127.0.0.1:1', { syscall: 'connect' })],
+    ['loading', true, coded('57P03', 'the database system is starting up')],
+    ['connection', false, coded('57P01', 'terminating connection due to administrator command')],
+    ['connection', false, new Error('Connection terminated unexpectedly')],
     ['refused', true, coded('ENOENT', 'connect ENOENT /tmp/no.sock')],
     ['unknown-host', true, coded('ENOTFOUND')],
     ['unknown-host', true, coded('EAI_AGAIN')],

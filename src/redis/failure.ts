@@ -52,6 +52,19 @@ const byCode: Readonly<Record<string, FailureClass>> = {
   ECONNABORTED: 'connection',
   EPIPE: 'connection',
   EPROTO: 'tls',
+  // PostgreSQL's, where that is the failover engine's primary.
+  '08001': 'connection',
+  '08003': 'connection',
+  '08006': 'connection',
+  '57P01': 'connection',
+  '57P02': 'connection',
+  '57P03': 'loading',
+  '53100': 'oom',
+  '53200': 'oom',
+  '53300': 'maxclients',
+  '25006': 'readonly',
+  '28000': 'noauth',
+  '28P01': 'wrongpass',
 };
 
 const TLS_CODE = /^(ERR_(SSL|TLS)_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH)/;
@@ -104,6 +117,10 @@ const byText: readonly (readonly [RegExp, FailureClass])[] = [
   [/^Command aborted due to connection close|^Reached the max retries per request/, 'connection'],
   [/^Too many Cluster redirections/, 'clusterdown'],
   [/^Client network socket disconnected before secure TLS/, 'connection'],
+  // node-postgres
+  [/^Connection terminated|^Client (has encountered a connection error|was closed) and/, 'connection'],
+  [/^Cannot use a pool after calling end/, 'connection'],
+  [/^timeout exceeded when trying to connect/, 'timeout'],
 ];
 
 interface Detailed {

@@ -1,4 +1,5 @@
-import { createPostgresBackend } from 'bullmq';
+import type { EventEmitter } from 'node:events';
+import { createPostgresBackend, type PostgresConnectionOptions } from 'bullmq';
 import { redisOptionsOf } from '../../../redis/index.ts';
 import type { ResolvedFailoverOptions } from '../options.ts';
 import { OtherPrimaryKind } from './other.ts';
@@ -11,5 +12,17 @@ export function choosePrimary(options: ResolvedFailoverOptions, prefix: string):
   if (redis !== undefined) return new RedisPrimary(redisOptionsOf(redis), prefix, Math.random);
   if (primary !== undefined)
     return new OtherPrimaryKind(primary.factory as never, primary.connection, primary.name, prefix);
-  return new OtherPrimaryKind(createPostgresBackend as never, postgres, 'PostgreSQL', prefix);
+  return new OtherPrimaryKind(createPostgresBackend as never, withListeners(postgres), 'PostgreSQL', prefix);
+}
+
+/**
+ * While BullMQ looks at the tables of a connection it has just opened, nobody listens to that connection's errors: a server
+ * that dies in this moment would end the process.
+ */
+function withListeners(postgres: PostgresConnectionOptions | undefined): unknown {
+  const onConnect = (client: EventEmitter) => {
+    client.on('error', () => undefined);
+  };
+  if (typeof postgres === 'string') return { connectionString: postgres, onConnect };
+  return postgres === undefined || 'connect' in postgres ? postgres : { onConnect, ...postgres };
 }
