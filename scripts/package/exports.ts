@@ -5,8 +5,9 @@ import { installInto, withTarball } from './tarball.ts';
 
 /**
  * The package as its users get it: every entry of `exports` can be imported, on the Node we develop on and on the
- * oldest we promise, its types compile under both ways of resolving modules, and the embedded engine passes the
- * conformance suite on that oldest Node (whose SQLite and bindings are older too).
+ * oldest we promise, its types compile under both ways of resolving modules, the embedded engine passes the
+ * conformance suite on that oldest Node (whose SQLite and bindings are older too), and the failover engine does a job
+ * there without its Redis.
  */
 export function checkExports(): Promise<RunResult> {
   return withTarball(async (tarball, folder) => {
@@ -19,6 +20,7 @@ export function checkExports(): Promise<RunResult> {
       await importsRun(project, process.execPath),
       await importsRun(project, await oldestNode()),
       await suiteRuns(project, await oldestNode()),
+      await failoverRuns(project, await oldestNode()),
     ];
     for (const resolution of ['nodenext', 'bundler'] as const)
       results.push(await typesCompile(project, resolution));
@@ -75,6 +77,25 @@ conformance({ describe, it, engine: { name: 'sqlite', factory: createSqliteBacke
   const passed = /pass (\d+)/.exec(result.output)?.[1] ?? '0';
   if (Number(passed) < 1000) return failed(`conformance on the oldest Node ran only ${passed} behaviours`);
   return { ok: true, code: 0, output: `${passed} behaviours of the sqlite engine pass on the oldest Node\n` };
+}
+
+async function failoverRuns(project: string, node: string): Promise<RunResult> {
+  const file = join(project, 'failover.mjs');
+  const { name } = packageJson();
+  const source = `import { Queue, Worker } from 'bullmq';
+import { createFailoverBackend, failoverOf } from '${name}/failover';
+const connection = { redis: 'redis://127.0.0.1:1', sqlite: { file: './standby.db' } };
+const queue = new Queue('jobs', { connection }, createFailoverBackend);
+await queue.add('sum', { a: 1, b: 2 });
+const worker = new Worker('jobs', job => job.data.a + job.data.b, { connection }, createFailoverBackend);
+const result = await new Promise(resolve => worker.once('completed', (_job, value) => resolve(value)));
+console.log('failover:', failoverOf(queue).state, result);
+await Promise.all([queue.close(), worker.close()]);
+`;
+  writeFileSync(file, source);
+  const result = await run(node, ['--disable-warning=ExperimentalWarning', file], { cwd: project });
+  if (result.ok && result.output.includes('failover: standby 3')) return result;
+  return failed(`the failover engine without its Redis, on ${node}:\n${result.output}`);
 }
 
 async function typesCompile(project: string, resolution: 'nodenext' | 'bundler'): Promise<RunResult> {
