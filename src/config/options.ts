@@ -14,7 +14,7 @@ const ranges: Readonly<Record<string, string>> = {
   postgres: 'postgres://[user:password@]host[:port]/database, a pool config or a pool',
   failover: 'an object { journal, deadlineMs, drainPerSecond }',
   'failover.journal': journalModes.join(', '),
-  'failover.deadlineMs': 'a number from 50 to 60000 ms',
+  'failover.deadlineMs': 'a number from 100 to 60000 ms',
   'failover.drainPerSecond': 'a number from 1 to 1000000 jobs',
   prefix: '1 to 100 characters without spaces',
   shutdownTimeoutMs: 'a whole number from 0 to 86400000 ms',
@@ -47,7 +47,7 @@ const optionsSchema = z.object({
   failover: z
     .strictObject({
       journal: z.enum(journalModes).optional(),
-      deadlineMs: z.number().min(50).max(60_000).optional(),
+      deadlineMs: z.number().min(100).max(60_000).optional(),
       drainPerSecond: z.number().min(1).max(1_000_000).optional(),
     })
     .optional(),

@@ -18,7 +18,10 @@ export interface FailoverOptions {
    * (default), `until-persisted` (until Redis has written the job to its disk) or `until-completed`.
    */
   journal?: (typeof journalModes)[number];
-  /** How long a call waits for Redis before the SQLite file takes over. Milliseconds, 50 to 60000, default 400. */
+  /**
+   * How long a call of a producer takes at most: to Redis, and then to the SQLite file if that must take over. Milliseconds,
+   * 100 to 60000, default 500; for a distant Redis at least ten round trips.
+   */
   deadlineMs?: number;
   /** At most so many jobs a second go back to Redis after an outage. 1 to 1000000, default 10000. */
   drainPerSecond?: number;

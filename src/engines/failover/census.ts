@@ -21,6 +21,8 @@ const NONE: Held = { work: 0, total: 0 };
  * only on the safe side: what this process puts there is counted at once.
  */
 export class Census {
+  /** Until it was counted for the first time anything may be there. */
+  #isCounted = false;
   #held = new Map<string, Held>();
   readonly #count: () => Promise<Count>;
   #refreshing: Promise<void> | undefined;
@@ -32,11 +34,11 @@ export class Census {
   }
 
   holds(queue: string): boolean {
-    return this.#held.has(queue);
+    return !this.#isCounted || this.#held.has(queue);
   }
 
   hasWork(queue: string): boolean {
-    return (this.#held.get(queue)?.work ?? 0) > 0;
+    return !this.#isCounted || (this.#held.get(queue)?.work ?? 0) > 0;
   }
 
   /** Jobs still to be run, in all queues. */
@@ -75,6 +77,7 @@ export class Census {
     // A queue whose last jobs are on their way is not done with.
     if (moving) for (const queue of this.#held.keys()) if (!held.has(queue)) held.set(queue, NONE);
     this.#held = held;
+    this.#isCounted = true;
   }
 }
 
