@@ -41,7 +41,7 @@ describe('the log of the failover engine', () => {
       ...{ debug: write('debug'), info: write('info') },
       ...{ warn: write('warn'), error: write('error') },
     };
-    log = new FailoverLog(logger, engine, systemClock);
+    log = new FailoverLog(logger, engine, systemClock, failure => `Mend ${failure}.`);
   });
   afterEach(() => {
     log.close();
@@ -60,6 +60,8 @@ describe('the log of the failover engine', () => {
       'warn: 127.0.0.1:6379/0: primary -> standby (OOM); 1 job on the standby. Raise maxmemory.',
       'info: 127.0.0.1:6379/0: standby -> returning (3 good probes in a row); 7 jobs on the standby.',
     ]);
+    engine.emit('state', { from: 'returning', to: 'standby', reason: 'gone', failure: 'refused', at: 2 });
+    expect(messages()[2]).toContain('7 jobs on the standby. Mend refused.');
     expect(lines[0]?.details).toEqual({
       ...{ from: 'primary', to: 'standby', reason: 'OOM', pending: 1, target: engine.target },
       ...{ failure: 'oom', remedy: 'Raise maxmemory.' },
@@ -79,15 +81,15 @@ describe('the log of the failover engine', () => {
     expect(lines).toEqual([]);
     vi.advanceTimersByTime(60_000);
     expect(messages()).toEqual([
-      'info: 127.0.0.1:6379/0 (primary): 1000 jobs put on the standby, 1000 jobs that ran twice or are about to, ' +
-        '3000 finished jobs removed to make room',
+      'info: 127.0.0.1:6379/0 (primary): jobs put on the standby: 1000, jobs that ran twice or are about to: 1000, ' +
+        'finished jobs removed to make room: 3000',
     ]);
     expect(lines[0]?.details.examples).toHaveLength(5);
     vi.advanceTimersByTime(600_000);
     expect(lines).toHaveLength(1);
     engine.numbers.spilled += 2;
     log.close();
-    expect(messages()[1]).toBe('info: 127.0.0.1:6379/0 (primary): 2 jobs put on the standby');
+    expect(messages()[1]).toBe('info: 127.0.0.1:6379/0 (primary): jobs put on the standby: 2');
   });
 
   it('tells the progress of a drain every few seconds, and its end', () => {
@@ -121,7 +123,7 @@ describe('the log of the failover engine', () => {
     ]);
     expect(lines).toHaveLength(21);
     vi.advanceTimersByTime(60_000);
-    expect(messages()[21]).toContain('81 more kept operations refused');
+    expect(messages()[21]).toContain('more kept operations refused: 81');
   });
 
   it('tells when nothing can keep jobs, and when something can again', () => {

@@ -41,6 +41,7 @@ export class FailoverLog {
   readonly #logger: Logger;
   readonly #engine: Engine;
   readonly #clock: Clock;
+  readonly #remedyOf: (failure: string) => string | undefined;
   readonly #repeats: RepeatFilter;
   readonly #timer: NodeJS.Timeout;
   #counted: FailoverStatus;
@@ -49,10 +50,17 @@ export class FailoverLog {
   #removed = 0;
   #duplicates: Payload<'duplicate'>[] = [];
 
-  constructor(logger: Logger, engine: Engine, clock: Clock) {
+  /** @param remedyOf how to mend a class of failure, where a call found it before a probe could say. */
+  constructor(
+    logger: Logger,
+    engine: Engine,
+    clock: Clock,
+    remedyOf: (failure: string) => string | undefined,
+  ) {
     this.#logger = logger;
     this.#engine = engine;
     this.#clock = clock;
+    this.#remedyOf = remedyOf;
     this.#repeats = new RepeatFilter(clock);
     this.#counted = engine.status();
     this.#timer = setInterval(() => this.#tellCounts(), countEveryMs).unref();
@@ -78,7 +86,8 @@ export class FailoverLog {
 
   #tellState({ from, to, reason, failure }: Payload<'state'>): void {
     const { pending, lastTrouble } = this.#engine.status();
-    const remedy = failure !== undefined && lastTrouble?.failure === failure ? lastTrouble.remedy : undefined;
+    const told = lastTrouble?.failure === failure ? lastTrouble?.remedy : undefined;
+    const remedy = told || (failure && this.#remedyOf(failure));
     const details = {
       ...{ from, to, reason, pending, target: this.#engine.target },
       ...(failure === undefined ? {} : { failure }),
@@ -144,10 +153,10 @@ export class FailoverLog {
     const before = this.#counted;
     this.#counted = now;
     const grown = counted.filter(name => now[name] > before[name]);
-    const parts = grown.map(name => `${now[name] - before[name]} ${words[name]}`);
-    if (this.#removed > 0) parts.push(`${this.#removed} finished jobs removed to make room`);
+    const parts = grown.map(name => `${words[name]}: ${now[name] - before[name]}`);
+    if (this.#removed > 0) parts.push(`finished jobs removed to make room: ${this.#removed}`);
     if (this.#undeliverable > mostUndeliverable) {
-      parts.push(`${this.#undeliverable - mostUndeliverable} more kept operations refused`);
+      parts.push(`more kept operations refused: ${this.#undeliverable - mostUndeliverable}`);
     }
     const details = {
       ...Object.fromEntries(grown.map(name => [name, now[name] - before[name]])),

@@ -9,6 +9,7 @@ import {
   type OpenFailover,
   openFailover,
 } from '../engines/failover/index.ts';
+import { remedyOf } from '../redis/index.ts';
 import { systemClock } from '../shared/clock.ts';
 import { SpillwayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -57,10 +58,15 @@ export class FailoverRuntime extends EventEmitter<FailoverEvents> implements Fai
     if (this.#closed) throw new SpillwayError('SPILLWAY_CLOSED', 'This Spillway is closed');
     if (this.#open === undefined) {
       const engine = openFailover(this.connection, this.#prefix);
-      this.#open = { engine, log: new FailoverLog(this.#logger, engine.controller, systemClock) };
+      this.#open = { engine, log: this.#startLog(engine.controller) };
       for (const event of events) this.#passOn(engine.controller, event);
     }
     return this.#open.engine.controller;
+  }
+
+  #startLog(controller: FailoverController): FailoverLog {
+    const remedy = this.connection.redis === undefined ? () => undefined : remedyOf;
+    return new FailoverLog(this.#logger, controller, systemClock, remedy);
   }
 
   /** A listener of the program that throws must not stop the engine in the middle of a change. */

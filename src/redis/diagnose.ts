@@ -33,6 +33,11 @@ export function describeFailure(error: unknown, target: RedisTarget): Failure {
   };
 }
 
+/** How to mend a failure of which only the class is known; undefined where nothing can be said. */
+export function remedyOf(failure: string): string | undefined {
+  return troubles.findLast(each => each.class === failure && each.when === undefined)?.mend;
+}
+
 /** What an operator should mend though the server works; an empty list when all is well. */
 export function serverWarnings(
   facts: ServerFacts,

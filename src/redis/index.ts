@@ -7,7 +7,7 @@ export {
   retryStrategy,
 } from './connection.ts';
 export { DeadlineError, within } from './deadline.ts';
-export { describeFailure, type Failure, serverWarnings } from './diagnose.ts';
+export { describeFailure, type Failure, remedyOf, serverWarnings } from './diagnose.ts';
 export type { ServerFacts } from './facts.ts';
 export { classifyFailure, type FailureClass, isAvailabilityFailure, wasNotApplied } from './failure.ts';
 export { openRedis, type RedisClient } from './open.ts';

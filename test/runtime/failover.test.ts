@@ -126,7 +126,7 @@ describe('with Redis configured, the engine is failover', () => {
     const others = lines.filter(line => !('from' in line.details) && !('engine' in line.details));
     expect(changes(lines)).toEqual(['primary -> standby', 'standby -> returning', 'returning -> primary']);
     // The counts, told when it closes, and the end of the drain.
-    expect(inspect(others.map(({ message }) => message))).toMatch(/2000 jobs put on the standby/);
+    expect(inspect(others.map(({ message }) => message))).toMatch(/jobs put on the standby: 2000/);
     expect(others.length).toBeLessThanOrEqual(3);
     expect(others.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
   });
