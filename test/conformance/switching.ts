@@ -48,6 +48,9 @@ const WORKS_AWAY: ReadonlySet<string> = new Set([
   ],
 ]);
 
+/** May go on for as long as nothing happens. */
+const WAITS: ReadonlySet<string> = new Set(['readEvents', 'waitForJob']);
+
 /** The first guess at how many calls a behaviour makes. */
 const FEW_CALLS = 8;
 
@@ -84,7 +87,7 @@ export async function runSwitching(
     await change.begin();
     const factory = watched(
       (...given) => create(...(given as Parameters<typeof create>)),
-      operation => change.before(operation),
+      (operation, run) => change.around(operation, run),
     );
     const answer = await answerOf(
       behaviour,
@@ -133,7 +136,7 @@ class Change {
   readonly #flavour: Flavour;
   readonly #at: number;
   #changing: Promise<void> | undefined;
-  #isAway = false;
+  #underWay = 0;
 
   constructor(controller: FailoverController, flavour: Flavour, at: number) {
     this.#controller = controller;
@@ -146,29 +149,43 @@ class Change {
     if (this.#flavour === 'return') this.#switchOff();
   }
 
-  before(operation: string): Promise<void> | undefined {
+  async around(operation: string, run: () => Promise<unknown>): Promise<unknown> {
     this.calls += 1;
     if (this.calls === this.#at) {
       this.operation = operation;
-      this.#changing = this.#flavour === 'return' ? this.#switchOn() : this.#blip(operation);
-    } else if (this.#isAway) {
-      this.#isAway = false;
-      this.#changing = this.#switchOn();
+      let end = () => {};
+      this.#changing = new Promise(resolve => {
+        end = resolve;
+      });
+      return this.#change(operation, run, end);
     }
-    return this.#rest(this.#changing);
+    if (this.#changing !== undefined) await this.#changing;
+    return this.#count(operation, run);
   }
 
-  /** What came back to the standby after the change is given back too, before the next call. */
-  async #rest(changing: Promise<void> | undefined): Promise<void> {
-    await changing;
-    while (this.#controller.givesBack && !this.#isAway) await setImmediate();
+  async #count(operation: string, run: () => Promise<unknown>): Promise<unknown> {
+    // What came back to the standby after the change is given back too, before the next call.
+    while (this.#controller.givesBack) await setImmediate();
+    if (WAITS.has(operation)) return run();
+    this.#underWay += 1;
+    try {
+      return await run();
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
-  /** Away for the whole call where that changes nothing, else gone and back before it. */
-  async #blip(operation: string): Promise<void> {
-    this.#switchOff();
-    if (WORKS_AWAY.has(operation)) this.#isAway = true;
-    else await this.#switchOn();
+  /** Calls under way end first: what becomes of one that is cut off depends on the moment. */
+  async #change(operation: string, run: () => Promise<unknown>, end: () => void): Promise<unknown> {
+    try {
+      while (this.#underWay > 0) await setImmediate();
+      if (this.#flavour === 'blip') this.#switchOff();
+      if (this.#flavour === 'blip' && WORKS_AWAY.has(operation)) return await run();
+    } finally {
+      await this.#switchOn();
+      end();
+    }
+    return this.#count(operation, run);
   }
 
   #switchOff(): void {

@@ -1,22 +1,22 @@
 import type { IQueueBackend } from 'bullmq';
 import type { AnyBackendFactory } from '../../src/engines/conformance/index.ts';
 
-/** Called before each operation of the contract on a backend; the operation waits for it. */
-export type Before<B> = (operation: string, backend: B) => Promise<void> | undefined;
+/** Runs an operation of the contract on a backend, when it thinks fit. */
+export type Around = (operation: string, run: () => Promise<unknown>) => Promise<unknown>;
 
 /** Answer at once, or belong to the backend itself and not to a queue. */
 const NO_OPERATIONS: ReadonlySet<string> = new Set([
   ...['toKey', 'parseNodeKey', 'clientName', 'forQueue', 'waitUntilReady', 'close', 'disconnect', 'setName'],
-  ...['disconnectBlocking', 'reconnectBlocking', 'waitForJob'],
+  ...['disconnectBlocking', 'reconnectBlocking'],
   ...['on', 'once', 'off', 'emit', 'removeListener', 'addListener', 'listenerCount', 'setMaxListeners'],
 ]);
 
 type Operation = (this: unknown, ...args: unknown[]) => unknown;
 
-/** The same backends, which number jobs as Redis does and call `before` at each operation. */
+/** The same backends, which number jobs as Redis does and leave it to `around` to run each operation. */
 export function watched<B extends IQueueBackend>(
   factory: (...given: Parameters<AnyBackendFactory>) => B,
-  before: Before<B> = () => undefined,
+  around: Around = (_, run) => run(),
 ): AnyBackendFactory {
   const counters = new Counters();
   const watch = (backend: B): B =>
@@ -27,10 +27,8 @@ export function watched<B extends IQueueBackend>(
         const operation = value as Operation;
         if (name === 'forQueue') return (...args: unknown[]) => watch(operation.apply(target, args) as B);
         if (NO_OPERATIONS.has(name)) return operation.bind(target);
-        return async (...args: unknown[]) => {
-          await before(name, target);
-          return counters.around(name, target, args, given => operation.apply(target, given));
-        };
+        return (...args: unknown[]) =>
+          around(name, () => counters.around(name, target, args, given => operation.apply(target, given)));
       },
     });
   return (...given) => watch(factory(...given));

@@ -48,11 +48,6 @@ export async function deliver(
   }
 }
 
-function codeOf(error: unknown): number | undefined {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'number' ? code : undefined;
-}
-
 async function apply(controller: Controller, entry: StoredOperation): Promise<void> {
   const backend = controller.maintenance.queue(entry.queue);
   const id = entry.job ?? '';
@@ -63,7 +58,7 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
     case 'delayed':
     case 'retry':
     case 'wait':
-      return report(controller, entry, backend);
+      return report(controller, entry);
     case 'waitingChildren':
       // None of its children is left to wait for: it goes on at once.
       if (!(await backend.moveToWaitingChildren(id, ANY_LOCK, (args[1] ?? {}) as never))) {
@@ -111,29 +106,39 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
 }
 
 /** What a worker had to report of a job: it ran, whatever became of its lock meanwhile. */
-async function report(controller: Controller, entry: StoredOperation, backend: IQueueBackend): Promise<void> {
+async function report(controller: Controller, entry: StoredOperation): Promise<void> {
   const id = entry.job ?? '';
   const { statistics, maintenance } = controller;
-  try {
-    await reportWith(backend, entry, tokenOf(entry));
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === GONE) {
-      // Reported already with removal on completion, or lost with its queue; either way it is not to run again.
-    } else if (code === NO_LOCK) {
-      await reportWith(backend, entry, ANY_LOCK);
-    } else if (code === NOT_ACTIVE) {
-      const state = await backend.getState(id);
-      if (state === 'completed' || state === 'failed') {
-        // The call was carried out though its answer got lost, or the job ran again elsewhere: can't be told apart.
-      } else if (await maintenance.reclaim(entry.queue, id)) await reportWith(backend, entry, ANY_LOCK);
-    } else if (code === OTHER_LOCK) {
-      statistics.duplicates += 1;
-      controller.emit('duplicate', { queue: entry.queue, job: id, how: 'it runs again on another worker' });
-    } else throw error;
+  const metrics = Number((entry.args as Args)[5] ?? 0);
+  const backend = maintenance.queue(entry.queue, metrics);
+  let refusal = await refusalOf(reportWith(backend, entry, tokenOf(entry)));
+  if (refusal?.code === NO_LOCK) refusal = await refusalOf(reportWith(backend, entry, ANY_LOCK));
+  if (refusal?.code === NOT_ACTIVE) {
+    const state = await backend.getState(id);
+    if (state === 'completed' || state === 'failed') {
+      // The call was carried out though its answer got lost, or the job ran again elsewhere: can't be told apart.
+    } else if (await maintenance.reclaim(entry.queue, id)) await reportWith(backend, entry, ANY_LOCK);
+  } else if (refusal?.code === OTHER_LOCK) {
+    statistics.duplicates += 1;
+    controller.emit('duplicate', { queue: entry.queue, job: id, how: 'it runs again on another worker' });
+  } else if (refusal !== undefined && refusal.code !== GONE) {
+    // Gone is a job that was reported already and removed, or lost with its queue: it is not to run again either way.
+    throw refusal.error;
   }
   statistics.reportsDelivered += 1;
   if (entry.op === 'completed' || entry.op === 'failed') controller.journal?.finished(entry.queue, id);
+}
+
+/** What BullMQ says no with, if it does. */
+async function refusalOf(work: Promise<void>): Promise<{ code: number; error: unknown } | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (typeof code !== 'number') throw error;
+    return { code, error };
+  }
 }
 
 function tokenOf({ op, args }: StoredOperation): string {

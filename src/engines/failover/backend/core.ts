@@ -21,6 +21,7 @@ export interface BackendOptions extends QueueBaseOptions<FailoverConnectionOptio
   name?: string;
   removeOnComplete?: import('bullmq').KeepJobs;
   removeOnFail?: import('bullmq').KeepJobs;
+  metrics?: import('bullmq').MetricsOptions;
 }
 
 /** What a backend is for, as BullMQ's factories are told. */

@@ -110,7 +110,7 @@ export abstract class WorkingBackend extends ProducingBackend {
     const keep = removeOnComplete ?? this.options.removeOnComplete;
     return this.#finish(job, token, fetchNext, {
       op: 'completed',
-      args: () => [returnValue ?? null, keep, token, finishOpts(job.opts)],
+      args: () => [returnValue ?? null, keep, token, finishOpts(job.opts), null, this.#metrics],
       to: (backend, next) => backend.moveToCompleted(job, returnValue, removeOnComplete, token, next),
     });
   }
@@ -126,10 +126,22 @@ export abstract class WorkingBackend extends ProducingBackend {
     const keep = removeOnFail ?? this.options.removeOnFail;
     return this.#finish(job, token, fetchNext, {
       op: 'failed',
-      args: () => [failedReason, keep as Keep, token, finishOpts(job.opts), fieldsToUpdate ?? null],
+      args: () => [
+        failedReason,
+        keep as Keep,
+        token,
+        finishOpts(job.opts),
+        fieldsToUpdate ?? null,
+        this.#metrics,
+      ],
       to: (backend, next) =>
         backend.moveToFailed(job, failedReason, removeOnFail, token, next, fieldsToUpdate),
     });
+  }
+
+  /** How many points of metrics its workers keep. */
+  get #metrics(): number {
+    return this.options.metrics?.maxDataPoints ?? 0;
   }
 
   /** Reports a job where it lives; when that is the primary and it is away, keeps the report until it is back. */

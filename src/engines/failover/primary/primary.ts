@@ -43,8 +43,11 @@ export interface Maintenance {
   check(): Promise<Health>;
   /** Leaves the key whose loss tells that the data is gone; answers the value that stands. */
   leaveSentinel(value: string): Promise<string | undefined>;
-  /** The backend of a queue, on this connection. */
-  queue(qualifiedName: string): IQueueBackend;
+  /**
+   * The backend of a queue, on this connection.
+   * @param metrics how many points of metrics to keep of what it finishes; 0 = it collects none.
+   */
+  queue(qualifiedName: string, metrics?: number): IQueueBackend;
   /** Does what the queue's listeners have been told already, so that they don't hear it twice. */
   silently(qualifiedName: string, call: (backend: IQueueBackend) => Promise<void>): Promise<void>;
   /** Adds jobs with all they have been through; all of them or none, and at most once for a batch. */

@@ -23,7 +23,7 @@ interface Parts {
   /** Names this process among all. */
   id: string;
   openClient: () => RedisClient;
-  connectBackend: (client: RedisClient) => RedisQueueBackend;
+  connectBackend: (client: RedisClient, metrics: number) => RedisQueueBackend;
 }
 
 /** How long it is remembered that a batch was added, in ms. */
@@ -47,7 +47,8 @@ export class RedisMaintenance implements Maintenance {
   readonly #parts: Parts;
   readonly #probe: RedisProbe;
   #client: RedisClient | undefined;
-  #backend: RedisQueueBackend | undefined;
+  /** By how many points of metrics they keep. */
+  readonly #backends = new Map<number, RedisQueueBackend>();
   readonly #queues = new Map<string, RedisQueueBackend>();
   /** The same, whose events go where nobody hears them. */
   readonly #silent = new Map<string, RedisQueueBackend>();
@@ -96,8 +97,6 @@ export class RedisMaintenance implements Maintenance {
       told ??= error;
     });
     this.#client = client;
-    this.#backend = this.#parts.connectBackend(client);
-    this.#backend.on('error', () => undefined);
     try {
       await client.connect();
       return undefined;
@@ -116,13 +115,12 @@ export class RedisMaintenance implements Maintenance {
     return this.#client as Redis;
   }
 
-  queue(qualifiedName: string): RedisQueueBackend {
-    void this.#redis;
-    let queue = this.#queues.get(qualifiedName);
+  queue(qualifiedName: string, metrics = 0): RedisQueueBackend {
+    const key = `${metrics} ${qualifiedName}`;
+    let queue = this.#queues.get(key);
     if (queue === undefined) {
-      const { prefix, name } = splitQueue(qualifiedName);
-      queue = this.#backend!.forQueue(name, prefix) as RedisQueueBackend;
-      this.#queues.set(qualifiedName, queue);
+      queue = this.#openQueue(qualifiedName, metrics);
+      this.#queues.set(key, queue);
     }
     return queue;
   }
@@ -130,12 +128,22 @@ export class RedisMaintenance implements Maintenance {
   #silentQueue(qualifiedName: string): RedisQueueBackend {
     let queue = this.#silent.get(qualifiedName);
     if (queue === undefined) {
-      const { prefix, name } = splitQueue(qualifiedName);
-      queue = this.#backend!.forQueue(name, prefix) as RedisQueueBackend;
+      queue = this.#openQueue(qualifiedName, 0);
       queue.keys.events = unheard(qualifiedName);
       this.#silent.set(qualifiedName, queue);
     }
     return queue;
+  }
+
+  #openQueue(qualifiedName: string, metrics: number): RedisQueueBackend {
+    let backend = this.#backends.get(metrics);
+    if (backend === undefined) {
+      backend = this.#parts.connectBackend(this.#redis, metrics);
+      backend.on('error', () => undefined);
+      this.#backends.set(metrics, backend);
+    }
+    const { prefix, name } = splitQueue(qualifiedName);
+    return backend.forQueue(name, prefix) as RedisQueueBackend;
   }
 
   async silently(qualifiedName: string, call: (backend: IQueueBackend) => Promise<void>): Promise<void> {
@@ -153,7 +161,9 @@ export class RedisMaintenance implements Maintenance {
       const { scheduler } = unit;
       if (scheduler === undefined || !(await this.#hasScheduler(scheduler))) transaction.add(unit);
       // It was changed while the primary was away. One that has planned no job has come to its limit or end.
-      else if (unit.jobs.length > 0) await this.#changeScheduler(scheduler);
+      else if (unit.jobs.length > 0 && !(await this.#changeScheduler(scheduler))) {
+        duplicates.push({ queue: scheduler.queue, job: scheduler.id });
+      }
     }
     const queues = new Set(units.flatMap(({ jobs }) => jobs.map(({ queue }) => queue)));
     transaction.end(this.#batchKey(batch), [...queues].map(unheard));
@@ -185,9 +195,16 @@ export class RedisMaintenance implements Maintenance {
     return (await this.#redis.zscore(`${queue}:repeat`, id)) !== null;
   }
 
-  async #changeScheduler(taken: TakenScheduler): Promise<void> {
+  /** False when the jobs it has planned there don't allow it: the one that is there stands. */
+  async #changeScheduler(taken: TakenScheduler): Promise<boolean> {
     const { queue, id, next, data, templateOpts, repeat, jobOpts } = taken;
-    await this.#silentQueue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
+    try {
+      await this.#silentQueue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
+      return true;
+    } catch (error) {
+      if (typeof (error as { code?: unknown }).code === 'number') return false;
+      throw error;
+    }
   }
 
   async forgetBatch(batch: string): Promise<void> {
@@ -256,10 +273,10 @@ export class RedisMaintenance implements Maintenance {
   #disconnect(): void {
     this.#queues.clear();
     this.#silent.clear();
-    const [client, backend] = [this.#client, this.#backend];
+    const [client, backends] = [this.#client, [...this.#backends.values()]];
     this.#client = undefined;
-    this.#backend = undefined;
-    backend?.close(true).catch(() => undefined);
+    this.#backends.clear();
+    for (const backend of backends) backend.close(true).catch(() => undefined);
     client?.disconnect();
   }
 

@@ -87,10 +87,11 @@ export class RedisPrimary implements Primary {
   }
 
   openMaintenance(deadlineMs: number, clock: Clock, id: string): Maintenance {
-    const connectBackend = (client: unknown) =>
+    const connectBackend = (client: unknown, maxDataPoints: number) =>
       createRedisBackend('spillway', {
         connection: client as ConnectionOptions,
         prefix: this.#prefix,
+        metrics: { maxDataPoints },
         skipVersionCheck: true,
         skipWaitingForReady: true,
       } as QueueBaseOptions) as RedisQueueBackend;
