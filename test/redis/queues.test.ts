@@ -72,7 +72,13 @@ describe('queues on', () => {
 it('a producer on a cluster that is gone fails within its deadline', async () => {
   const port = await freePort();
   const redis = { cluster: [{ host: '127.0.0.1', port }], commandTimeout: 300 };
-  const spillway = createSpillway({ redis, logger: false, handleSignals: false, environment: {} });
+  const spillway = createSpillway({
+    engine: 'redis',
+    redis,
+    logger: false,
+    handleSignals: false,
+    environment: {},
+  });
   afterTest(() => spillway.close());
   await expect(spillway.queue('mail').add('a', {})).rejects.toThrow('timed out');
 });

@@ -121,7 +121,9 @@ describe('a companion', () => {
   it('a schema SQLite refuses leaves nothing open', async () => {
     const file = join(tempDir('companion'), 'q.db');
     const bad = { ...notes, schema: 'CREATE TABLE oh no' };
-    await expect(openCompanion({ file }, bad)).rejects.toThrow('syntax error');
+    const handle = openCompanion({ file }, bad);
+    await expect(handle.read(() => 0)).rejects.toThrow('syntax error');
+    await handle.release();
     // The last share closes the file, and SQLite then removes its log.
     expect(existsSync(`${file}-wal`)).toBe(false);
   });
