@@ -134,7 +134,10 @@ describe('with Redis configured, the engine is failover', () => {
   it('names what is wrong with the password, and never shows it', async () => {
     for (const [args, user] of [
       [['--requirepass', 'spillway-secret-right'], ''],
-      [['--user', 'app', 'on', '>spillway-secret-right', '~*', '&*', '+@all', '--user', 'default', 'off'], 'app'],
+      [
+        ['--user', 'app', 'on', '>spillway-secret-right', '~*', '&*', '+@all', '--user', 'default', 'off'],
+        'app',
+      ],
     ] as const) {
       const homes = await startHomes({ args: [...args] });
       const url = `redis://${user}:spillway-secret-wrong@127.0.0.1:${homes.redis.port}`;
