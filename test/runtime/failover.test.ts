@@ -133,11 +133,14 @@ describe('with Redis configured, the engine is failover', () => {
 
   it('names what is wrong with the password, and never shows it', async () => {
     for (const [args, user] of [
-      [['--requirepass', 'right-one'], ''],
-      [['--user', 'app', 'on', '>right-one', '~*', '&*', '+@all', '--user', 'default', 'off'], 'app'],
+      [['--requirepass', 'spillway-secret-right'], ''],
+      [
+        ['--user', 'app', 'on', '>spillway-secret-right', '~*', '&*', '+@all', '--user', 'default', 'off'],
+        'app',
+      ],
     ] as const) {
       const homes = await startHomes({ args: [...args] });
-      const url = `redis://${user}:hunter2@127.0.0.1:${homes.redis.port}`;
+      const url = `redis://${user}:spillway-secret-wrong@127.0.0.1:${homes.redis.port}`;
       const { spillway, lines } = open(homes, { redis: url });
       const told: unknown[] = [];
       for (const event of ['state', 'trouble'] as const) {
@@ -156,7 +159,7 @@ describe('with Redis configured, the engine is failover', () => {
       await spillway.close();
       const everything = inspect([lines, told, stats], { depth: 10, showHidden: true });
       expect(everything).toContain('refuses the user or the password');
-      expect(everything).not.toContain('hunter2');
+      expect(everything).not.toContain('spillway-secret-wrong');
     }
   });
 
