@@ -9,7 +9,7 @@ import {
   runBehaviours,
   sortKeys,
 } from '../src/engines/conformance/index.ts';
-import { startFailover } from '../test/conformance/failover-engines.ts';
+import { FailoverUnderTest } from '../test/conformance/failover-engines.ts';
 import { startPostgres, startRedis } from '../test/servers/index.ts';
 import { describeSwitched, runAllSwitching } from './switching.ts';
 
@@ -44,8 +44,11 @@ async function start(name: string): Promise<Started> {
     const { startSqlite } = await import('./sqlite-engine.ts');
     return startSqlite();
   }
-  if (name === 'failover') return startFailover(name, 'primary');
-  if (name === 'failover-standby') return startFailover(name, 'standby');
+  if (name === 'failover' || name === 'failover-standby') {
+    const failover = new FailoverUnderTest(name, name === 'failover' ? 'primary' : 'standby');
+    await failover.start();
+    return { engine: failover.engine, stop: () => failover.stop() };
+  }
   console.error(usage);
   process.exit(2);
 }

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Queue } from 'bullmq';
 import type { EngineUnderTest } from '../../src/engines/conformance/index.ts';
 import {
@@ -8,41 +5,46 @@ import {
   type FailoverConnectionOptions,
   failoverOf,
 } from '../../src/engines/failover/index.ts';
-import { startRedis } from '../servers/index.ts';
+import { type RedisServer, startRedis } from '../servers/index.ts';
+import { removeTempDir, tempDir } from '../support/temp-dir.ts';
 import { watched } from './watched.ts';
 
-export interface Started {
-  engine: EngineUnderTest;
-  stop(): Promise<void>;
-}
-
 /** The failover engine in one state: `primary` on a Redis of its own, `standby` with nobody at the primary's port. */
-export async function startFailover(name: string, state: 'primary' | 'standby'): Promise<Started> {
-  const server = await startRedis();
-  const { port } = server;
-  if (state === 'standby') await server.stop();
-  const folder = mkdtempSync(join(tmpdir(), 'spillway-conformance-'));
-  const connection: FailoverConnectionOptions = {
-    redis: { host: '127.0.0.1', port },
-    sqlite: { file: join(folder, 'standby.db') },
-  };
-  // As in a program that runs, the state is known before a behaviour begins.
-  const held = new Queue('held', { connection } as never, createFailoverBackend as never);
-  const controller = failoverOf(held as never);
-  await controller.started;
-  if (controller.state !== state) throw new Error(`the engine is on ${controller.state}, not on ${state}`);
-  return {
-    engine: {
-      name,
-      factory: watched((...given) =>
-        createFailoverBackend(...(given as Parameters<typeof createFailoverBackend>)),
-      ),
-      connection: () => connection,
-    },
-    stop: async () => {
-      await held.close();
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+export class FailoverUnderTest {
+  readonly engine: EngineUnderTest;
+  readonly #state: 'primary' | 'standby';
+  readonly #folder: string;
+  #server: RedisServer | undefined;
+  #held: Queue | undefined;
+
+  constructor(name: string, state: 'primary' | 'standby') {
+    this.#state = state;
+    this.#folder = tempDir('conformance');
+    const create = (...given: Parameters<typeof createFailoverBackend>) => createFailoverBackend(...given);
+    this.engine = { name, factory: watched(create as never), connection: () => this.#connection };
+  }
+
+  get #connection(): FailoverConnectionOptions {
+    return {
+      redis: { host: '127.0.0.1', port: this.#server?.port ?? 0 },
+      sqlite: { file: `${this.#folder}/standby.db` },
+    };
+  }
+
+  async start(): Promise<void> {
+    this.#server = await startRedis();
+    if (this.#state === 'standby') await this.#server.stop();
+    // As in a program that runs, the state is known before a behaviour begins.
+    this.#held = new Queue('held', { connection: this.#connection } as never, createFailoverBackend as never);
+    const controller = failoverOf(this.#held as never);
+    await controller.started;
+    const { state } = controller;
+    if (state !== this.#state) throw new Error(`the engine is on ${state}, not on ${this.#state}`);
+  }
+
+  async stop(): Promise<void> {
+    await this.#held?.close();
+    await this.#server?.stop();
+    removeTempDir(this.#folder);
+  }
 }

@@ -27,7 +27,9 @@ async function withNotes(
   options: Partial<SqliteConnectionOptions> = {},
 ): Promise<void> {
   const file = join(tempDir('companion'), 'q.db');
-  const handle = await openCompanion({ file, ...options }, notes);
+  const handle = openCompanion({ file, ...options }, notes);
+  // The tables are there.
+  await handle.read(() => 0);
   try {
     await run(handle, file);
   } finally {

@@ -99,16 +99,11 @@ export class Batch {
 /** The options that put a job where it stands now; the user's own are restored after. */
 function optionsNow({ state, due, front, dedup, job }: TakenJob, now: number): JobsOptions {
   const { delay: _, priority: __, lifo: ___, deduplication, ...rest } = job.opts;
-  const deduplicated =
-    deduplication === undefined || dedup === null
-      ? {}
-      : {
-          deduplication: {
-            ...deduplication,
-            ...(dedup.until === null ? {} : { ttl: Math.max(1, dedup.until - now) }),
-          },
-        };
-  const opts: JobsOptions = { ...rest, ...deduplicated };
+  const opts: JobsOptions = { ...rest };
+  if (deduplication !== undefined && dedup !== null && (dedup.until ?? Number.POSITIVE_INFINITY) > now) {
+    const ttl = dedup.until === null ? {} : { ttl: dedup.until - now };
+    opts.deduplication = { ...deduplication, ...ttl };
+  }
   if (state === 'delayed') opts.delay = Math.max(1, (due ?? now) - job.timestamp);
   if (state === 'prioritized' || (state === 'delayed' && (job.priority ?? 0) > 0)) {
     opts.priority = job.priority ?? 0;
@@ -129,6 +124,7 @@ function historyOf({ job }: TakenJob): Record<string, string | number> {
     delay: job.delay ?? 0,
     priority: job.priority ?? 0,
   };
+  if (job.deduplicationId !== undefined) fields.deid = job.deduplicationId;
   if (job.attemptsMade > 0) fields.atm = job.attemptsMade;
   if ((job.attemptsStarted ?? 0) > 0) fields.ats = job.attemptsStarted ?? 0;
   if ((job.stalledCounter ?? 0) > 0) fields.stc = job.stalledCounter ?? 0;

@@ -1,0 +1,12 @@
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { conformance } from '../../src/engines/conformance/index.ts';
+import { differencesOf } from './failover-differences.ts';
+import { FailoverUnderTest } from './failover-engines.ts';
+
+// Nobody listens at the primary's port: everything is done by the standby.
+const failover = new FailoverUnderTest('failover (standby)', 'standby');
+
+beforeAll(() => failover.start());
+afterAll(() => failover.stop());
+
+conformance({ describe, it, engine: failover.engine, differences: differencesOf('standby') });
