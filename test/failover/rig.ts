@@ -111,6 +111,12 @@ export class Rig implements AsyncDisposable {
     return it;
   }
 
+  /** As another program on the same homes would: what is opened from now on has an engine of its own. */
+  again(): this {
+    this.#engine = undefined;
+    return this;
+  }
+
   /** Resolves when the engine is in this state. */
   async reaches(state: FailoverController['state']): Promise<void> {
     await until(

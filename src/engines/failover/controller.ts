@@ -371,9 +371,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.#switch.close();
     this.#announceChange();
     this.#background.hurry();
-    await this.#returning.stop();
-    await this.journal?.close();
+    // What is given back may wait for a primary that hangs: its connection ends first, the jobs stay here.
+    const stopped = this.#returning.stop();
     await this.maintenance.close();
+    await stopped;
+    await this.journal?.close();
     await this.#background.ended();
     this.deadlines.close();
     await this.standby.close();
