@@ -22,6 +22,7 @@ export const emptiedFaults: readonly Fault[] = [
     title: 'FLUSHALL under load',
     rows: [3],
     lastsMs: [0, 0],
+    expect: { emptied: true },
     async inject(stage) {
       await stage.admin('FLUSHALL');
     },

@@ -47,6 +47,8 @@ export interface Expectations {
   readonly mostSwitches?: number;
   /** Jobs that may run twice, as a share of the acknowledged. As many as can be at work at once when not given. */
   readonly duplicateShare?: number;
+  /** It takes all data from under jobs at work: they run again, and so do those fetched meanwhile. */
+  readonly emptied?: boolean;
   /** No job's result may be taken twice. */
   readonly completedOnce?: true;
 }

@@ -1,6 +1,6 @@
 import { DEADLINE_MS } from './bounds.ts';
 import type { Facts } from './facts.ts';
-import type { Fault } from './fault.ts';
+import type { Expectations, Fault } from './fault.ts';
 
 /** The circumstances in which the facts came about. */
 export interface Circumstances {
@@ -31,7 +31,7 @@ export function broken(fault: Pick<Fault, 'expect'>, facts: Facts, around: Circu
   must(recordedAsFailed === 0, `${recordedAsFailed} jobs that no handler failed are recorded as failed`);
 
   const { duplicated } = facts;
-  const most = mostDuplicates(expect.duplicateShare, facts, around);
+  const most = mostDuplicates(expect, facts, around);
   must(duplicated.length <= most, `${duplicated.length} jobs ran twice, ${most} may: ${some(duplicated)}`);
   if (expect.completedOnce) must(completedTwice === 0, `${completedTwice} jobs were completed twice`);
 
@@ -47,9 +47,15 @@ export function broken(fault: Pick<Fault, 'expect'>, facts: Facts, around: Circu
 }
 
 /** A job may run twice only if it was at work when the fault came. With a record of the work: never. */
-function mostDuplicates(share: number | undefined, facts: Facts, around: Circumstances): number {
+function mostDuplicates(
+  { duplicateShare, emptied }: Expectations,
+  facts: Facts,
+  around: Circumstances,
+): number {
   if (around.idempotent) return 0;
-  return share === undefined ? around.slots * around.strikes : Math.floor(facts.acknowledged * share);
+  if (duplicateShare !== undefined) return Math.floor(facts.acknowledged * duplicateShare);
+  // Of an emptied Redis those at work come back, and those that were fetched in their place meanwhile.
+  return around.slots * around.strikes * (emptied ? 2 : 1);
 }
 
 function some(keys: readonly string[]): string {

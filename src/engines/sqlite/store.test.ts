@@ -76,20 +76,18 @@ describe('group commit', () => {
       return put('a')(session);
     };
     await store.run(WRITE, put('a'));
-    let longest = 0;
-    let last = performance.now();
+    let turns = 0;
     let running = true;
     const turn = () => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
+      turns += 1;
       if (running) setImmediate(turn);
     };
     const all = Promise.all(Array.from({ length: 12 }, () => store.run(WRITE, long)));
     setImmediate(turn);
     await all;
-    await new Promise(resolve => setImmediate(resolve));
     running = false;
-    expect(longest).toBeLessThan(40);
+    // 60 ms of work in transactions of 6 ms: one turn after each, whatever else the machine does.
+    expect(turns).toBeGreaterThanOrEqual(4);
     await store.close();
   });
 
