@@ -9,6 +9,7 @@ import type { RedisOptions } from 'ioredis';
 import {
   createTargetBackend,
   describeRedisTarget,
+  gatherWrites,
   openRedis,
   type RedisTarget,
   retryStrategy,
@@ -63,6 +64,7 @@ export class RedisPrimary implements Primary {
     };
     // With its look at the version: without, BullMQ takes Redis for an old one and rounds waits up to whole seconds.
     const backend = createTargetBackend(queueName, { ...options, connection }, role);
+    backend.client.then(gatherWrites, () => undefined);
     return {
       backend,
       letGo() {
