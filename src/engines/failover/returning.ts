@@ -102,6 +102,7 @@ export class Returning {
 
   async #run(): Promise<void> {
     const { ledger } = this.#controller;
+    await this.#controller.attached.primaryAnswers();
     while (this.#mayGoOn) {
       const { epoch } = this.#controller;
       if (!(await ledger.lease('return', this.#processId, LEASE_MS))) {

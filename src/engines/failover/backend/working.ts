@@ -273,7 +273,7 @@ export abstract class WorkingBackend extends ProducingBackend {
   }
 
   async moveJobFromActiveToWait(jobId: string, token = '0'): Promise<number> {
-    const moved = await this.#putBack(jobId, 'wait', [token], backend =>
+    const moved = await this.#putBack(jobId, 'waiting', [token], backend =>
       backend.moveJobFromActiveToWait(jobId, token),
     );
     return moved.value ?? 0;
