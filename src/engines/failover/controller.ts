@@ -68,7 +68,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly #returning: Returning;
   readonly #switch: SwitchWatch;
   readonly #background = new Background(error => this.emit('trouble', error));
-  #delivered = true;
+  /** Nothing that workers must know of is kept here; not known before the first look. */
+  #delivered = false;
+  #hasStarted = false;
   #inDoubt = false;
   readonly #onChange = new Set<() => void>();
   #markStarted: () => void = () => undefined;
@@ -97,7 +99,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.#returning = new Returning(this, clock, processId);
     this.#switch = new SwitchWatch(ledger, 'redis', (to, reason) => this.switched(to, reason));
     this.started = new Promise(resolve => {
-      this.#markStarted = resolve;
+      this.#markStarted = () => {
+        this.#hasStarted = true;
+        resolve();
+      };
     });
     this.preparing = Promise.allSettled([this.#switch.known, this.census.refresh()]).then(() => {
       this.preparing = undefined;
@@ -118,6 +123,16 @@ export class Controller extends EventEmitter<FailoverEvents> {
   get usesPrimary(): boolean {
     const { state } = this.#machine;
     return state === 'primary' || (state === 'returning' && this.#delivered);
+  }
+
+  /** Whether workers may fetch from the primary: it knows all that was finished without it. */
+  get mayClaim(): boolean {
+    return this.#delivered && this.usesPrimary;
+  }
+
+  /** Whether `started` has settled. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
   }
 
   /** A guess for callers that are told to come again, in ms. */
@@ -276,7 +291,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   markDelivered(): void {
     if (this.#delivered) return;
     this.#delivered = true;
-    if (this.#machine.state !== 'returning') return;
+    if (this.#machine.state === 'standby') return;
     this.attached.primaryBack();
     this.#announceChange();
   }
@@ -339,6 +354,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
       // What was lost is known before anything goes there again.
       await this.#loss.look(health.facts);
       this.#inDoubt = false;
+      if (!this.#delivered && this.state === 'primary') await this.#lookForReports();
       this.#handle({ kind: 'probe-ok', epoch });
       this.journal?.tick(health.facts);
     } else {
@@ -351,6 +367,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
     await this.census.refresh();
     if (this.usesPrimary) this.#returning.lookForWork();
     else if (this.state === 'standby') await this.#takeBackMoving();
+  }
+
+  /** At the start: an earlier run may have ended before it could deliver. What there is, `lookForWork` brings. */
+  async #lookForReports(): Promise<void> {
+    const { deferred, unknown } = await this.ledger.counts();
+    if (deferred + unknown === 0) this.markDelivered();
   }
 
   /** Jobs that a drain had in its hands when it, or the primary, died; adds that were held back long enough. */

@@ -50,9 +50,17 @@ export abstract class WorkingBackend extends ProducingBackend {
    */
   moveToActive(token: string, name?: string): Promise<Answer> {
     const { controller } = this;
-    if (!this.usesPrimary) return this.#claimOnStandby(token, name);
+    if (!controller.mayClaim) return this.#claimWithout(token, name);
     if (controller.standbyHasWork(this.qualifiedName)) return this.#claimOnEither(token, name);
     return this.#claimOnPrimary(token, name);
+  }
+
+  /** While the primary is away, or does not know yet what an earlier run of the program finished. */
+  async #claimWithout(token: string, name: string | undefined): Promise<Answer> {
+    const { controller } = this;
+    if (controller.hasStarted || !this.usesPrimary) return this.#claimOnStandby(token, name);
+    await controller.started;
+    return this.moveToActive(token, name);
   }
 
   async #claimOnEither(token: string, name: string | undefined): Promise<Answer> {
