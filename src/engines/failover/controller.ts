@@ -70,7 +70,6 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly #background = new Background(error => this.emit('trouble', error));
   /** Nothing that workers must know of is kept here; not known before the first look. */
   #delivered = false;
-  #hasStarted = false;
   #inDoubt = false;
   readonly #onChange = new Set<() => void>();
   #markStarted: () => void = () => undefined;
@@ -99,10 +98,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.#returning = new Returning(this, clock, processId);
     this.#switch = new SwitchWatch(ledger, 'redis', (to, reason) => this.switched(to, reason));
     this.started = new Promise(resolve => {
-      this.#markStarted = () => {
-        this.#hasStarted = true;
-        resolve();
-      };
+      this.#markStarted = resolve;
     });
     this.preparing = Promise.allSettled([this.#switch.known, this.census.refresh()]).then(() => {
       this.preparing = undefined;
@@ -128,11 +124,6 @@ export class Controller extends EventEmitter<FailoverEvents> {
   /** Whether workers may fetch from the primary: it knows all that was finished without it. */
   get mayClaim(): boolean {
     return this.#delivered && this.usesPrimary;
-  }
-
-  /** Whether `started` has settled. */
-  get hasStarted(): boolean {
-    return this.#hasStarted;
   }
 
   /** A guess for callers that are told to come again, in ms. */
@@ -287,11 +278,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   // --- deciding -----------------------------------------------------------------------------------------------------
 
-  /** What was brought back so far allows workers to fetch from the primary again. */
-  markDelivered(): void {
-    if (this.#delivered) return;
+  /** What was brought back so far allows workers to fetch from the primary again, unless it was given up meanwhile. */
+  markDelivered(epoch: number): void {
+    if (this.#delivered || epoch !== this.epoch) return;
     this.#delivered = true;
-    if (this.#machine.state === 'standby') return;
     this.attached.primaryBack();
     this.#announceChange();
   }
@@ -354,7 +344,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
       // What was lost is known before anything goes there again.
       await this.#loss.look(health.facts);
       this.#inDoubt = false;
-      if (!this.#delivered && this.state === 'primary') await this.#lookForReports();
+      if (!this.#delivered && this.state === 'primary') await this.#lookForReports(epoch);
       this.#handle({ kind: 'probe-ok', epoch });
       this.journal?.tick(health.facts);
     } else {
@@ -370,9 +360,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
   }
 
   /** At the start: an earlier run may have ended before it could deliver. What there is, `lookForWork` brings. */
-  async #lookForReports(): Promise<void> {
+  async #lookForReports(epoch: number): Promise<void> {
     const { deferred, unknown } = await this.ledger.counts();
-    if (deferred + unknown === 0) this.markDelivered();
+    if (deferred + unknown === 0) this.markDelivered(epoch);
   }
 
   /** Jobs that a drain had in its hands when it, or the primary, died; adds that were held back long enough. */

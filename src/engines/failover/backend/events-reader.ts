@@ -110,6 +110,8 @@ export class EventsReader {
   async #wait(cursors: Cursors, blockTimeout: number): Promise<Entry[] | null> {
     const begun = new Set<Read>();
     while (!this.#closed) {
+      // The primary may have come back in this wait.
+      if (cursors.primary === '$') cursors.primary = await this.#startOnPrimary();
       const end = await this.#firstEnd(cursors, blockTimeout, begun);
       if (end === 'nothing') return null;
       if (end === 'again') continue;

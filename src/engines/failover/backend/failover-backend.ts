@@ -125,7 +125,7 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
       forget = this.controller.onChange(() => resolve(NOW));
       this.#interrupt = () => resolve(null);
       const sides = [this.standby.waitForJob(blockTimeout)];
-      if (this.usesPrimary) sides.push(this.#waitOnPrimary(blockTimeout, () => over));
+      if (this.controller.mayClaim) sides.push(this.#waitOnPrimary(blockTimeout, () => over));
       let without = 0;
       for (const side of sides) {
         side.then(found => {

@@ -58,9 +58,8 @@ export abstract class WorkingBackend extends ProducingBackend {
   /** While the primary is away, or does not know yet what an earlier run of the program finished. */
   async #claimWithout(token: string, name: string | undefined): Promise<Answer> {
     const { controller } = this;
-    if (controller.hasStarted || !this.usesPrimary) return this.#claimOnStandby(token, name);
     await controller.started;
-    return this.moveToActive(token, name);
+    return controller.mayClaim ? this.moveToActive(token, name) : this.#claimOnStandby(token, name);
   }
 
   async #claimOnEither(token: string, name: string | undefined): Promise<Answer> {
@@ -356,6 +355,7 @@ export abstract class WorkingBackend extends ProducingBackend {
   /** Each home looks after its own; the primary's must wait until kept reports are delivered. */
   async moveStalledJobsToWait(): Promise<string[]> {
     const stalled = this.standbyHolds ? await this.standby.moveStalledJobsToWait() : [];
+    if (!this.controller.mayClaim) return stalled;
     const outcome = await this.tryPrimary(primary => primary.moveStalledJobsToWait());
     return outcome.ok ? [...stalled, ...outcome.value] : stalled;
   }
