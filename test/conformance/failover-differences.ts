@@ -1,3 +1,5 @@
+import type { Flavour } from './switching.ts';
+
 /** Why the failover engine answers otherwise than Redis while, or after, the primary was away. */
 export const reasons = {
   unseen:
@@ -6,7 +8,7 @@ export const reasons = {
 } as const;
 
 export type Reason = keyof typeof reasons;
-export type State = 'standby';
+export type State = 'standby' | Flavour;
 
 /** By state and reason the behaviours that differ, as `<group> > <name>`. All others answer as Redis does. */
 const lists: Readonly<Record<State, Readonly<Partial<Record<Reason, readonly string[]>>>>> = {
@@ -43,6 +45,8 @@ const lists: Readonly<Record<State, Readonly<Partial<Record<Reason, readonly str
       'progress and data > new data for a job that is missing',
     ],
   },
+  return: {},
+  blip: {},
 };
 
 /** The behaviours that differ in a state, each with its reason. */

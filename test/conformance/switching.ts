@@ -102,7 +102,7 @@ export async function runSwitching(
   }
 }
 
-const LIMIT = 10_000;
+const LIMIT = 5_000;
 
 function same(answer: Json, expected: Json | undefined): boolean {
   return expected !== undefined && canonical(answer) === canonical(expected);

@@ -8,6 +8,9 @@ export { Lab } from './lab.ts';
 export type { ConformanceOptions, Result, TestFramework } from './run.ts';
 export { answerOf, runBehaviours } from './run.ts';
 
+/** What Redis answered, by behaviour: the key `keyOf` gives. */
+export const recordedAnswers = recorded as ConformanceOptions['answers'];
+
 /**
  * Declares the whole suite, one test a behaviour, with the test functions passed in:
  *
@@ -19,5 +22,5 @@ export { answerOf, runBehaviours } from './run.ts';
 export function conformance(
   options: Omit<ConformanceOptions, 'answers'> & Partial<Pick<ConformanceOptions, 'answers'>>,
 ): void {
-  declare({ ...options, answers: options.answers ?? (recorded as ConformanceOptions['answers']) });
+  declare({ ...options, answers: options.answers ?? recordedAnswers });
 }

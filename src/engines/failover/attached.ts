@@ -1,12 +1,10 @@
-import type { KeepJobs } from 'bullmq';
-
 /** A backend that shares the controller. */
 export interface Attached {
   queue: string;
-  isWorker: boolean;
-  removeOnComplete: KeepJobs | undefined;
   /** The primary is given up: throw away what hangs on it. */
   primaryLost(): void;
+  /** It answers again, and nothing has been given back yet. Never rejects. */
+  primaryAnswers(): Promise<void>;
   /** It is in use again. */
   primaryBack(): void;
 }
@@ -27,6 +25,10 @@ export class Attachments {
 
   primaryLost(): void {
     for (const backend of this.#backends) backend.primaryLost();
+  }
+
+  async primaryAnswers(): Promise<void> {
+    await Promise.all([...this.#backends].map(backend => backend.primaryAnswers()));
   }
 
   primaryBack(): void {

@@ -68,7 +68,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly #returning: Returning;
   readonly #switch: SwitchWatch;
   readonly #background = new Background(error => this.emit('trouble', error));
-  #delivered = true;
+  /** Nothing that workers must know of is kept here; not known before the first look. */
+  #delivered = false;
   #inDoubt = false;
   readonly #onChange = new Set<() => void>();
   #markStarted: () => void = () => undefined;
@@ -118,6 +119,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
   get usesPrimary(): boolean {
     const { state } = this.#machine;
     return state === 'primary' || (state === 'returning' && this.#delivered);
+  }
+
+  /** Whether workers may fetch from the primary: it knows all that was finished without it. */
+  get mayClaim(): boolean {
+    return this.#delivered && this.usesPrimary;
   }
 
   /** A guess for callers that are told to come again, in ms. */
@@ -272,11 +278,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   // --- deciding -----------------------------------------------------------------------------------------------------
 
-  /** What was brought back so far allows workers to fetch from the primary again. */
-  markDelivered(): void {
-    if (this.#delivered) return;
+  /** What was brought back so far allows workers to fetch from the primary again, unless it was given up meanwhile. */
+  markDelivered(epoch: number): void {
+    if (this.#delivered || epoch !== this.epoch) return;
     this.#delivered = true;
-    if (this.#machine.state !== 'returning') return;
     this.attached.primaryBack();
     this.#announceChange();
   }
@@ -339,6 +344,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
       // What was lost is known before anything goes there again.
       await this.#loss.look(health.facts);
       this.#inDoubt = false;
+      if (!this.#delivered && this.state === 'primary') await this.#lookForReports(epoch);
       this.#handle({ kind: 'probe-ok', epoch });
       this.journal?.tick(health.facts);
     } else {
@@ -351,6 +357,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
     await this.census.refresh();
     if (this.usesPrimary) this.#returning.lookForWork();
     else if (this.state === 'standby') await this.#takeBackMoving();
+  }
+
+  /** At the start: an earlier run may have ended before it could deliver. What there is, `lookForWork` brings. */
+  async #lookForReports(epoch: number): Promise<void> {
+    const { deferred, unknown } = await this.ledger.counts();
+    if (deferred + unknown === 0) this.markDelivered(epoch);
   }
 
   /** Jobs that a drain had in its hands when it, or the primary, died; adds that were held back long enough. */

@@ -57,7 +57,7 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
     case 'failed':
     case 'delayed':
     case 'retry':
-    case 'wait':
+    case 'waiting':
       return report(controller, entry);
     case 'waitingChildren':
       // None of its children is left to wait for: it goes on at once.
@@ -142,7 +142,7 @@ async function refusalOf(work: Promise<void>): Promise<{ code: number; error: un
 }
 
 function tokenOf({ op, args }: StoredOperation): string {
-  const at = { completed: 2, failed: 2, delayed: 2, retry: 1, wait: 0 }[op] ?? 0;
+  const at = { completed: 2, failed: 2, delayed: 2, retry: 1, waiting: 0 }[op] ?? 0;
   return String((args as Args)[at]);
 }
 

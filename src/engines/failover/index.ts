@@ -65,7 +65,7 @@ function open(
   const standby = createSqliteBackend(name, { ...opts, connection: connection.sqlite }, role);
   const link = new PrimaryLink(controller, () => primary.connect(name, options, role));
   const parts = { controller, standby, link, owner: true };
-  return new FailoverQueueBackend(parts, name, options, share, role.withBlockingConnection === true);
+  return new FailoverQueueBackend(parts, name, options, share, role);
 }
 
 /** A share in this process's engine, apart from any Queue or Worker. */

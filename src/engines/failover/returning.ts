@@ -94,19 +94,14 @@ export class Returning {
     return !this.#stopped && this.#controller.state !== 'standby';
   }
 
-  /** As long as the primary is not given up in between. */
-  #inThisEpoch(): () => boolean {
-    const { epoch } = this.#controller;
-    return () => this.#mayGoOn && this.#controller.epoch === epoch;
-  }
-
   async #run(): Promise<void> {
     const { ledger } = this.#controller;
+    await this.#controller.attached.primaryAnswers();
     while (this.#mayGoOn) {
       const { epoch } = this.#controller;
       if (!(await ledger.lease('return', this.#processId, LEASE_MS))) {
         const { deferred, unknown, moving } = await ledger.counts();
-        if (deferred === 0 && unknown === 0) this.#controller.markDelivered();
+        if (deferred === 0 && unknown === 0) this.#controller.markDelivered(epoch);
         await this.#controller.census.refresh();
         if (deferred + unknown + moving === 0 && !this.#drain.hasWork)
           return this.#controller.markSettled(epoch);
@@ -114,7 +109,7 @@ export class Returning {
         continue;
       }
       try {
-        if (await this.#giveBack()) return this.#controller.markSettled(epoch);
+        if (await this.#giveBack(epoch)) return this.#controller.markSettled(epoch);
       } catch (error) {
         if (isAvailabilityFailure(classifyFailure(error))) this.#controller.connectionFailed(error);
         else throw error;
@@ -126,14 +121,15 @@ export class Returning {
   }
 
   /** Holding the lease: everything in order. Tells whether it came to the end. */
-  async #giveBack(): Promise<boolean> {
+  async #giveBack(epoch: number): Promise<boolean> {
     const controller = this.#controller;
     const renew = () => controller.ledger.lease('return', this.#processId, LEASE_MS);
-    const mayGoOn = this.#inThisEpoch();
+    // As long as the primary is not given up in between.
+    const mayGoOn = () => this.#mayGoOn && controller.epoch === epoch;
     await giveBackClaims(controller);
     if (!(await deliver(controller, mayGoOn, renew))) return false;
     if (!(await reconcile(controller, mayGoOn, renew))) return false;
-    controller.markDelivered();
+    controller.markDelivered(epoch);
     return this.#drain.run(mayGoOn, renew);
   }
 

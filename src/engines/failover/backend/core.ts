@@ -22,6 +22,7 @@ export interface BackendOptions extends QueueBaseOptions<FailoverConnectionOptio
   removeOnComplete?: import('bullmq').KeepJobs;
   removeOnFail?: import('bullmq').KeepJobs;
   metrics?: import('bullmq').MetricsOptions;
+  lastEventId?: string;
 }
 
 /** What a backend is for, as BullMQ's factories are told. */

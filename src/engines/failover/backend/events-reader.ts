@@ -3,6 +3,7 @@ import { classifyFailure, isAvailabilityFailure } from '../../../redis/index.ts'
 import type { SqliteQueueBackend } from '../../sqlite/index.ts';
 import type { Controller } from '../controller.ts';
 import { type Cursors, type Entry, mergeEntries, parseCursors } from '../cursors.ts';
+import { LATE } from '../deadline.ts';
 import type { PrimaryLink } from './primary-link.ts';
 
 /** The standby's answer without waiting. */
@@ -32,9 +33,19 @@ export class EventsReader {
   readonly #link: PrimaryLink;
   #atPrimary: Read | undefined;
   #atStandby: Read | undefined;
+  /** Whether it reads from now on (`$`), and where that is on the primary as soon as it can be told. */
+  #isFromNow: boolean;
+  #start: string | undefined;
   #closed = false;
 
-  constructor(controller: Controller, standby: SqliteQueueBackend, link: PrimaryLink) {
+  /** @param listensFromNow it is a listener's, whose `$` is the moment it comes into being. */
+  constructor(
+    controller: Controller,
+    standby: SqliteQueueBackend,
+    link: PrimaryLink,
+    listensFromNow: boolean,
+  ) {
+    this.#isFromNow = listensFromNow;
     this.#controller = controller;
     this.#standby = standby;
     this.#link = link;
@@ -44,8 +55,34 @@ export class EventsReader {
   async read(id: string, blockTimeout: number): Promise<StreamReadRaw> {
     const cursors = parseCursors(id);
     if (cursors.standby === '$') cursors.standby = await this.#standby.newestEvent();
+    if (cursors.primary === '$') cursors.primary = await this.#startOnPrimary();
     const entries = (await this.#look(cursors)) ?? (await this.#wait(cursors, blockTimeout));
     return entries === null ? null : [[this.#standby.toKey('events'), entries]];
+  }
+
+  /** What happens from here on is heard. */
+  async waitUntilReady(): Promise<void> {
+    if (!this.#isFromNow) return;
+    await this.#controller.started;
+    await this.settleStart();
+  }
+
+  /**
+   * `$` as a cursor: what happens between two reads, or while the primary comes back, would be missed by reading from `$`
+   * again. Called before anything goes to the primary again, too.
+   */
+  async settleStart(): Promise<void> {
+    if (!this.#isFromNow || this.#start !== undefined) return;
+    const { deadlines, maintenance, primaryMs } = this.#controller;
+    const asked = (async () => maintenance.newestEvent(this.#standby.qualifiedName))().catch(() => undefined);
+    const start = await deadlines.bound(asked, primaryMs);
+    if (start !== LATE) this.#start ??= start;
+  }
+
+  async #startOnPrimary(): Promise<string> {
+    this.#isFromNow = true;
+    if (this.#controller.usesPrimary) await this.settleStart();
+    return this.#start ?? '$';
   }
 
   close(): void {
@@ -73,6 +110,8 @@ export class EventsReader {
   async #wait(cursors: Cursors, blockTimeout: number): Promise<Entry[] | null> {
     const begun = new Set<Read>();
     while (!this.#closed) {
+      // The primary may have come back in this wait.
+      if (cursors.primary === '$') cursors.primary = await this.#startOnPrimary();
       const end = await this.#firstEnd(cursors, blockTimeout, begun);
       if (end === 'nothing') return null;
       if (end === 'again') continue;

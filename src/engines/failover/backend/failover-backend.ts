@@ -1,6 +1,6 @@
 import type { IQueueBackend, RedisClient, StreamReadRaw } from 'bullmq';
 import type { ControllerShare } from '../registry.ts';
-import type { BackendOptions, Parts } from './core.ts';
+import type { BackendOptions, Parts, Role } from './core.ts';
 import { EventsReader } from './events-reader.ts';
 import { ReadingBackend } from './reading.ts';
 
@@ -34,18 +34,19 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     queueName: string,
     options: BackendOptions,
     share: ControllerShare | undefined,
-    isWorker: boolean,
+    role: Role,
   ) {
     super(parts, queueName, options);
     this.#share = share;
-    this.#events = new EventsReader(this.controller, this.standby, parts.link);
+    const { lastEventId = '$' } = options;
+    const listensFromNow = role.blocking === true && lastEventId === '$';
+    this.#events = new EventsReader(this.controller, this.standby, parts.link, listensFromNow);
     this.#detach = parts.owner
       ? this.controller.attached.add({
           queue: this.qualifiedName,
-          isWorker,
           primaryLost: () => parts.link.drop(),
           primaryBack: () => this.#connect(),
-          removeOnComplete: options.removeOnComplete,
+          primaryAnswers: () => this.#events.settleStart(),
         })
       : () => undefined;
     if (!parts.owner) return;
@@ -73,6 +74,7 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     if (!this.usesPrimary) return;
     // What is wrong with it the first probe finds.
     await this.parts.link.open().catch(() => this.controller.started);
+    await this.#events.waitUntilReady();
   }
 
   close(force = false): Promise<void> {
@@ -108,7 +110,7 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     const options = { ...this.options, prefix: prefix ?? this.prefix };
     const standby = this.standby.forQueue(queueName, options.prefix);
     const parts = { ...this.parts, standby, owner: false };
-    return new FailoverQueueBackend(parts, queueName, options, undefined, false);
+    return new FailoverQueueBackend(parts, queueName, options, undefined, {});
   }
 
   /**
@@ -123,7 +125,7 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
       forget = this.controller.onChange(() => resolve(NOW));
       this.#interrupt = () => resolve(null);
       const sides = [this.standby.waitForJob(blockTimeout)];
-      if (this.usesPrimary) sides.push(this.#waitOnPrimary(blockTimeout, () => over));
+      if (this.controller.mayClaim) sides.push(this.#waitOnPrimary(blockTimeout, () => over));
       let without = 0;
       for (const side of sides) {
         side.then(found => {

@@ -50,9 +50,16 @@ export abstract class WorkingBackend extends ProducingBackend {
    */
   moveToActive(token: string, name?: string): Promise<Answer> {
     const { controller } = this;
-    if (!this.usesPrimary) return this.#claimOnStandby(token, name);
+    if (!controller.mayClaim) return this.#claimWithout(token, name);
     if (controller.standbyHasWork(this.qualifiedName)) return this.#claimOnEither(token, name);
     return this.#claimOnPrimary(token, name);
+  }
+
+  /** While the primary is away, or does not know yet what an earlier run of the program finished. */
+  async #claimWithout(token: string, name: string | undefined): Promise<Answer> {
+    const { controller } = this;
+    await controller.started;
+    return controller.mayClaim ? this.moveToActive(token, name) : this.#claimOnStandby(token, name);
   }
 
   async #claimOnEither(token: string, name: string | undefined): Promise<Answer> {
@@ -273,7 +280,7 @@ export abstract class WorkingBackend extends ProducingBackend {
   }
 
   async moveJobFromActiveToWait(jobId: string, token = '0'): Promise<number> {
-    const moved = await this.#putBack(jobId, 'wait', [token], backend =>
+    const moved = await this.#putBack(jobId, 'waiting', [token], backend =>
       backend.moveJobFromActiveToWait(jobId, token),
     );
     return moved.value ?? 0;
@@ -348,6 +355,7 @@ export abstract class WorkingBackend extends ProducingBackend {
   /** Each home looks after its own; the primary's must wait until kept reports are delivered. */
   async moveStalledJobsToWait(): Promise<string[]> {
     const stalled = this.standbyHolds ? await this.standby.moveStalledJobsToWait() : [];
+    if (!this.controller.mayClaim) return stalled;
     const outcome = await this.tryPrimary(primary => primary.moveStalledJobsToWait());
     return outcome.ok ? [...stalled, ...outcome.value] : stalled;
   }

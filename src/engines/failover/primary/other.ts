@@ -86,6 +86,11 @@ class OtherMaintenance implements Maintenance {
     return this.#open().forQueue(name, prefix);
   }
 
+  /** Not through the contract. */
+  async newestEvent(): Promise<undefined> {
+    return undefined;
+  }
+
   /** Not through the contract: they hear it again. */
   silently(qualifiedName: string, call: (backend: IQueueBackend) => Promise<void>): Promise<void> {
     return call(this.queue(qualifiedName));

@@ -48,6 +48,8 @@ export interface Maintenance {
    * @param metrics how many points of metrics to keep of what it finishes; 0 = it collects none.
    */
   queue(qualifiedName: string, metrics?: number): IQueueBackend;
+  /** The cursor of the queue's newest event; undefined when the primary can't tell. */
+  newestEvent(qualifiedName: string): Promise<string | undefined>;
   /** Does what the queue's listeners have been told already, so that they don't hear it twice. */
   silently(qualifiedName: string, call: (backend: IQueueBackend) => Promise<void>): Promise<void>;
   /** Adds jobs with all they have been through; all of them or none, and at most once for a batch. */

@@ -146,6 +146,11 @@ export class RedisMaintenance implements Maintenance {
     return backend.forQueue(name, prefix) as RedisQueueBackend;
   }
 
+  async newestEvent(qualifiedName: string): Promise<string> {
+    const [newest] = await this.#redis.xrevrange(`${qualifiedName}:events`, '+', '-', 'COUNT', 1);
+    return newest?.[0] ?? '0-0';
+  }
+
   async silently(qualifiedName: string, call: (backend: IQueueBackend) => Promise<void>): Promise<void> {
     await call(this.#silentQueue(qualifiedName));
     await this.#redis.unlink(unheard(qualifiedName));

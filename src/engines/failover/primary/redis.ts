@@ -65,20 +65,18 @@ export class RedisPrimary implements Primary {
     // With its look at the version: without, BullMQ takes Redis for an old one and rounds waits up to whole seconds.
     const backend = createTargetBackend(queueName, { ...options, connection }, role);
     backend.client.then(gatherWrites, () => undefined);
+    // BullMQ has connections that wait keep what was interrupted, to send it again: not sent again, it would never settle.
+    eachClient(backend, client => {
+      client.options.maxRetriesPerRequest = 0;
+    });
     return {
       backend,
       letGo() {
         over = true;
         // BullMQ stops listening when it closes; ioredis prints what nobody listens to.
-        const { client, blockingClient } = backend;
-        for (const each of [client, blockingClient]) {
-          each?.then(
-            connection => connection.on('error', () => undefined),
-            () => undefined,
-          );
-        }
+        eachClient(backend, client => client.on('error', () => undefined));
         // What waits for jobs there would take the wake-up of those that come after.
-        blockingClient?.then(
+        backend.blockingClient?.then(
           waiting => {
             if (waiting.status === 'ready') waiting.disconnect();
           },
@@ -114,4 +112,16 @@ export class RedisPrimary implements Primary {
       connectBackend,
     });
   }
+}
+
+/** Once they are open; BullMQ's wrapper lets the options of ioredis through. */
+function eachClient(
+  { client, blockingClient }: RedisQueueBackend,
+  act: (client: { options: RedisOptions; on(event: 'error', listener: () => void): unknown }) => void,
+): void {
+  for (const each of [client, blockingClient])
+    each?.then(
+      open => act(open as never),
+      () => undefined,
+    );
 }
