@@ -1,7 +1,6 @@
 /** The short subset of `npm run chaos` that runs with every test run. The whole matrix is run on demand. */
 import { describe, expect, it } from 'vitest';
 import { testSeed } from '../test/support/random.ts';
-import { whyNot } from './engine.ts';
 import { hang } from './faults/hung.ts';
 import { faultNamed } from './faults/index.ts';
 import type { Fault } from './harness/fault.ts';
@@ -17,7 +16,7 @@ const SUBSET: readonly Fault[] = [
   { ...faultNamed('out-of-memory'), lastsMs: [1500, 1500] },
 ];
 
-describe.skipIf(whyNot('failover') !== undefined)('the failover engine', () => {
+describe('the failover engine', () => {
   it.each(SUBSET)('loses nothing: $title', { timeout: 180_000 }, async fault => {
     const seed = testSeed();
     const result = await runFault(fault, {

@@ -84,7 +84,7 @@ export class ChaosProxy {
     }
     const link = new Link(client, this.#target, this.#random, () => this.#weather);
     this.#links.add(link);
-    client.once('close', () => this.#links.delete(link));
+    void link.closed.then(() => this.#links.delete(link));
   }
 }
 
@@ -93,6 +93,8 @@ class Link {
   readonly #client: Socket;
   readonly #upstream: Socket;
   readonly #channels: readonly Channel[];
+  /** Both of its sockets are. */
+  readonly closed: Promise<unknown>;
 
   constructor(client: Socket, target: number, random: SeededRandom, weather: () => Weather) {
     this.#client = client;
@@ -102,7 +104,11 @@ class Link {
       new Channel('requests', client, this.#upstream, { random, weather, reset }),
       new Channel('replies', this.#upstream, client, { random, weather, reset }),
     ];
-    for (const socket of [client, this.#upstream]) {
+    const sockets = [client, this.#upstream];
+    this.closed = Promise.all(
+      sockets.map(socket => new Promise<void>(resolve => socket.once('close', () => resolve()))),
+    );
+    for (const socket of sockets) {
       socket.on('error', reset);
       socket.once('close', hadError => {
         if (hadError) this.reset();
