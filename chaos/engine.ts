@@ -1,7 +1,6 @@
 /** All that chaos knows of the engines it tries: which there are, how they connect, how they tell their state. */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { type Processor, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq';
+import { createFailoverBackend, failoverOf } from '../src/engines/failover/index.ts';
 
 /** `redis` is plain BullMQ, to compare with: it has no standby, no states and no deadline. */
 export const ENGINES = ['failover', 'redis'] as const;
@@ -41,25 +40,8 @@ export interface LiveEngine {
   watch(source: Queue | Worker, listener: (change: StateChange) => void): void;
 }
 
-/** The part of the engine's face that is used here. */
-interface FailoverModule {
-  readonly createFailoverBackend: unknown;
-  failoverOf(source: Queue | Worker): {
-    on(event: 'state', listener: (change: StateChange) => void): unknown;
-    status(): { readonly state: string; readonly reason?: string };
-  };
-}
-
-const FAILOVER = new URL('../src/engines/failover/index.ts', import.meta.url);
-
-/** Why an engine cannot be tried in this tree; undefined when it can. */
-export function whyNot(engine: EngineName): string | undefined {
-  if (engine === 'redis' || existsSync(FAILOVER)) return undefined;
-  return `this tree has no ${fileURLToPath(FAILOVER)}; try --engine redis`;
-}
-
-/** Opens nothing by itself: queues and workers connect. Rejects when the engine is not in this tree. */
-export async function openEngine(address: EngineAddress): Promise<LiveEngine> {
+/** Opens nothing by itself: queues and workers connect. */
+export function openEngine(address: EngineAddress): LiveEngine {
   const redis = { host: '127.0.0.1', port: address.port };
   if (address.engine === 'redis') {
     return {
@@ -68,7 +50,6 @@ export async function openEngine(address: EngineAddress): Promise<LiveEngine> {
       watch: () => {},
     };
   }
-  const { createFailoverBackend, failoverOf } = (await import(FAILOVER.href)) as FailoverModule;
   const { file, journal, deadlineMs } = address;
   const connection = { redis, sqlite: { file }, journal, deadlineMs } as never;
   const factory = createFailoverBackend as never;

@@ -3,7 +3,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { testSeed } from '../test/support/random.ts';
 import { type Args, readArgs, usage } from './arguments.ts';
-import { whyNot } from './engine.ts';
 import { FAULTS, faultNamed } from './faults/index.ts';
 import { type Result, report } from './harness/report.ts';
 import { runFault } from './harness/run-fault.ts';
@@ -35,11 +34,6 @@ async function main(argv: readonly string[]): Promise<number> {
       console.log(`${name.padEnd(24)} ${rows.join(', ').padStart(2) || '  '}  ${title}`);
     }
     return 0;
-  }
-  const obstacle = whyNot(args.engine);
-  if (obstacle !== undefined) {
-    console.error(obstacle);
-    return 2;
   }
   return runAll(args);
 }

@@ -14,7 +14,7 @@ const UNFINISHED = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-chil
 
 const config = configOf<ProducerConfig>(process.argv);
 const log = new LogWriter(config.log);
-const engine = await openEngine(config.engine);
+const engine = openEngine(config.engine);
 const keep = { count: config.keepFinished };
 const queue = engine.queue(config.queue, {
   defaultJobOptions: { removeOnComplete: keep, removeOnFail: keep },

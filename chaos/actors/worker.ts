@@ -17,7 +17,7 @@ const MOST_STALLS = 1000;
 const config = configOf<WorkerConfig>(process.argv);
 const log = new LogWriter(config.log);
 const done = config.doneFile === undefined ? undefined : new DoneRecord(config.doneFile);
-const engine = await openEngine(config.engine);
+const engine = openEngine(config.engine);
 const keyOf = (job: { data: unknown } | undefined) => (job?.data as { key?: string })?.key ?? 'unknown';
 
 const worker = engine.worker(
