@@ -18,7 +18,7 @@ class Engine extends EventEmitter<FailoverEvents> {
       journal: 'off',
     },
     ...{ pending: 0, switches: 0, spilled: 0, returned: 0, unknown: 0, reportsKept: 0, reportsDelivered: 0 },
-    ...{ duplicates: 0, lost: 0, recovered: 0, ranInline: 0, lastTrouble: undefined },
+    ...{ duplicates: 0, lost: 0, recovered: 0, withoutCopy: 0, ranInline: 0, lastTrouble: undefined },
   } as FailoverStatus;
 
   status(): FailoverStatus {
@@ -135,6 +135,20 @@ describe('the log of the failover engine', () => {
       'error: Nothing can keep new jobs; they are run inside add: the disk is full',
       'info: The standby file takes jobs again',
     ]);
+  });
+
+  it('tells when the standby is out, and what is left', () => {
+    const trouble = { code: 'SPILLWAY_SQLITE_FULL', message: 'The disk is full.' };
+    engine.emit('standby', { trouble });
+    engine.emit('standby', { trouble: undefined });
+    engine.numbers.rung = 'refusing';
+    engine.emit('standby', { trouble });
+    expect(messages()).toEqual([
+      'error: The standby is unavailable; 127.0.0.1:6379/0 works alone, with nothing to take over (primary): The disk is full.',
+      'info: The standby is available again',
+      'error: The standby is unavailable; nothing is left (refusing): The disk is full.',
+    ]);
+    expect(lines[0]?.details).toEqual({ ...trouble, rung: 'primary' });
   });
 
   it('tells an internal failure that repeats once in ten seconds', () => {

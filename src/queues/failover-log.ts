@@ -19,6 +19,7 @@ const words = {
   unknown: 'adds of unknown outcome',
   duplicates: 'jobs that ran twice or are about to',
   recovered: 'jobs added again from the journal',
+  withoutCopy: 'jobs without the copy of the journal',
   lost: 'jobs lost',
   ranInline: 'jobs run inside add',
 } as const satisfies Partial<Record<keyof FailoverStatus, string>>;
@@ -66,6 +67,7 @@ export class FailoverLog {
     this.#timer = setInterval(() => this.#tellCounts(), countEveryMs).unref();
     engine.on('state', transition => this.#tellState(transition));
     engine.on('rung', change => this.#tellRung(change));
+    engine.on('standby', change => this.#tellStandby(change));
     engine.on('loss', loss => this.#tellLoss(loss));
     engine.on('drain', progress => this.#tellDrain(progress));
     engine.on('undeliverable', entry => this.#tellUndeliverable(entry));
@@ -110,6 +112,20 @@ export class FailoverLog {
     }
     const what = rung === 'inline' ? 'are run inside add' : 'are refused';
     this.#logger.error({ rung, reason }, `Nothing can keep new jobs; they ${what}: ${reason}`);
+  }
+
+  #tellStandby({ trouble }: Payload<'standby'>): void {
+    const { rung } = this.#engine.status();
+    if (trouble === undefined) {
+      this.#logger.info({ rung }, 'The standby is available again');
+      return;
+    }
+    const { target } = this.#engine;
+    const left = rung === 'primary' ? `${target} works alone, with nothing to take over` : 'nothing is left';
+    this.#logger.error(
+      { ...trouble, rung },
+      `The standby is unavailable; ${left} (${rung}): ${trouble.message}`,
+    );
   }
 
   #tellLoss(loss: Payload<'loss'>): void {

@@ -23,7 +23,7 @@ export interface Failover extends Pick<EventEmitter<FailoverEvents>, 'on' | 'onc
 }
 
 const events = [
-  ...(['state', 'rung', 'unknown', 'duplicate', 'loss'] as const),
+  ...(['state', 'rung', 'standby', 'unknown', 'duplicate', 'loss'] as const),
   ...(['drain', 'room', 'undeliverable', 'trouble'] as const),
 ] satisfies (keyof FailoverEvents)[];
 

@@ -35,6 +35,7 @@ export class Rig implements AsyncDisposable {
   readonly told: Told = {
     state: [],
     rung: [],
+    standby: [],
     unknown: [],
     duplicate: [],
     loss: [],

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { tempDir } from '../support/temp-dir.ts';
 import { startActor } from './actor.ts';
 import { storedIds } from './invariants.ts';
@@ -152,6 +152,32 @@ describe('while it is in use', () => {
     }
     await maker.script.kill();
     expect(accepted).toBeLessThan(1000);
+  });
+
+  it('the folder is renamed, and put back: it goes on where it was', async () => {
+    const file = join(tempDir('lost-log'), 'folder', 'q.db');
+    mkdirSync(dirname(file));
+    await using actor = await startActor({ file });
+    const ids = [await actor.ask<string>({ do: 'add' })];
+    const away = `${dirname(file)}-away`;
+    renameSync(dirname(file), away);
+    const refused = await (async () => {
+      for (;;) {
+        try {
+          ids.push(await actor.ask<string>({ do: 'add' }));
+        } catch (error) {
+          return error;
+        }
+      }
+    })();
+    expect(refused).toMatchObject({ code: 'SPILLWAY_SQLITE_LOST_COMMITS' });
+    renameSync(away, dirname(file));
+    await vi.waitFor(async () => ids.push(await actor.ask<string>({ do: 'add' })), 5_000);
+    expect(await actor.ask({ do: 'counts' })).toMatchObject({ waiting: ids.length });
+    expect(await actor.ask({ do: 'check' })).toEqual([]);
+    await actor.script.kill();
+    await using later = await startActor({ file });
+    expect(await later.ask({ do: 'counts' })).toMatchObject({ waiting: ids.length });
   });
 
   it('a worker on it neither hangs its process nor records its job as failed', async () => {

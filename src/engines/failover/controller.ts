@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import type { IQueueBackend } from 'bullmq';
 import { classifyFailure, type FailureClass } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
@@ -20,17 +19,12 @@ import { type Input, StateMachine, type Step, type Transition } from './machine.
 import type { ResolvedFailoverOptions } from './options.ts';
 import type { Maintenance } from './primary/primary.ts';
 import { Returning } from './returning.ts';
+import { isStandbyTrouble, type StandbyTrouble, StandbyWatch } from './standby-watch.ts';
 import { Statistics } from './statistics.ts';
 import type { FailoverEvents, FailoverStatus } from './status.ts';
 import { SwitchWatch } from './switch-watch.ts';
 import { UnknownAdds } from './unknown.ts';
 
-/** Codes of BullMQ's refusals that a fault explains: no such job, no lock, not active, another's lock. */
-const EXPLAINED_BY_FAULT: readonly number[] = [-1, -2, -3, -6];
-/** Answers of a primary that was given up are still taken for so long, in ms. */
-const LINGER_MS = 5_000;
-/** A connection that is let go notices within so long, in ms. */
-const LET_GO_MS = 250;
 /** What is left of a caller's deadline for the standby, at most, in ms. */
 const STANDBY_MS = 100;
 
@@ -67,7 +61,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly #loss: LossWatch;
   readonly #returning: Returning;
   readonly #switch: SwitchWatch;
-  readonly #background = new Background(error => this.emit('trouble', error));
+  readonly standbyWatch: StandbyWatch;
+  readonly #background = new Background(error => this.#failedBehind(error));
   /** Nothing that workers must know of is kept here; not known before the first look. */
   #delivered = false;
   #inDoubt = false;
@@ -96,6 +91,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.journal = options.journal === 'off' ? undefined : new Journal(this, options.journal, clock);
     this.#loss = new LossWatch(this, clock, processId);
     this.#returning = new Returning(this, clock, processId);
+    this.standbyWatch = new StandbyWatch(ledger, this.deadlines, trouble => this.#standbyChanged(trouble));
+    standby.on('error', () => this.standbyWatch.suspect());
     this.#switch = new SwitchWatch(ledger, 'redis', (to, reason) => this.switched(to, reason));
     this.started = new Promise(resolve => {
       this.#markStarted = resolve;
@@ -157,6 +154,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
       target: this.target,
       rung: this.usesPrimary ? 'primary' : this.ladder.rung,
       journal: this.options.journal,
+      standbyTrouble: this.standbyWatch.trouble,
       pending: this.census.work,
       ...this.statistics.snapshot(),
     };
@@ -179,11 +177,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   /** Whether the standby may hold jobs of a queue; while the primary is away, any process may put some there. */
   standbyHolds(queue: string): boolean {
-    return !this.usesPrimary || this.census.holds(queue);
+    return !this.usesPrimary || (!this.standbyWatch.isGone && this.census.holds(queue));
   }
 
   standbyHasWork(queue: string): boolean {
-    return this.census.hasWork(queue);
+    return this.standbyWatch.trouble === undefined && this.census.hasWork(queue);
   }
 
   /** Jobs were put on the standby: they go back when that is possible. */
@@ -246,29 +244,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (this.usesPrimary) this.#returning.soon();
   }
 
-  /** Whether a refused report is the doing of a fault, so that the report is kept instead of the job failed. */
-  async explainRefusal(queue: string, id: string, error: unknown): Promise<boolean> {
-    const code = (error as { code?: unknown }).code;
-    if (typeof code !== 'number' || !EXPLAINED_BY_FAULT.includes(code)) return false;
-    if (this.hasLivedThroughOutage(this.claims.of(queue).get(id))) return true;
-    return code === -1 && this.journal !== undefined && (await this.ledger.journalHas(queue, id));
-  }
-
   /** Ends in the background; its failure is told, not thrown. */
   own(work: Promise<unknown>): void {
     this.#background.own(work);
-  }
-
-  /** Ends a connection to a primary that was given up, after the answers it may still give. */
-  closeLater(backend: IQueueBackend): void {
-    backend.on('error', () => undefined);
-    const close = async () => {
-      await this.pause(LINGER_MS);
-      // Also when we are closing: what is just connecting must find out that it is not to.
-      await new Promise(resolve => setTimeout(resolve, LET_GO_MS));
-      await backend.close(true);
-    };
-    this.own(close());
   }
 
   /** Waits; ends at once when the controller is closed. */
@@ -306,10 +284,24 @@ export class Controller extends EventEmitter<FailoverEvents> {
       if (transition.failure === undefined || transition.failure === 'timeout') this.deadlines.expireAll();
     } else if (transition.to === 'returning') {
       this.#returning.start();
+      if (this.standbyWatch.trouble !== undefined) this.markDelivered(this.epoch);
     }
     this.statistics.switches += transition.to === 'standby' ? 1 : 0;
     this.#announceChange();
     this.emit('state', transition);
+  }
+
+  /** Without its standby the primary works alone. What was to be delivered first waits until the file is back. */
+  #standbyChanged(trouble: StandbyTrouble | undefined): void {
+    if (trouble !== undefined && this.state !== 'standby') this.markDelivered(this.epoch);
+    this.#announceChange();
+    this.emit('standby', { trouble });
+  }
+
+  /** What ends in the background was nobody's call. */
+  #failedBehind(error: Error): void {
+    if (isStandbyTrouble(error)) this.standbyWatch.suspect();
+    else this.emit('trouble', error);
   }
 
   #announceChange(): void {
@@ -344,8 +336,8 @@ export class Controller extends EventEmitter<FailoverEvents> {
       // What was lost is known before anything goes there again.
       await this.#loss.look(health.facts);
       this.#inDoubt = false;
-      if (!this.#delivered && this.state === 'primary') await this.#lookForReports(epoch);
       this.#handle({ kind: 'probe-ok', epoch });
+      if (!this.#delivered && this.state === 'primary') await this.#lookForReports(epoch);
       this.journal?.tick(health.facts);
     } else {
       this.statistics.lastTrouble = health;
@@ -353,6 +345,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
       this.#handle({ kind: 'probe-failed', epoch, failure: health.failure, message: health.message });
     }
     this.#markStarted();
+    if (this.standbyWatch.trouble !== undefined) return;
     // Other processes put jobs there too, or left some when they ended.
     await this.census.refresh();
     if (this.usesPrimary) this.#returning.lookForWork();
@@ -381,6 +374,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   async #close(): Promise<void> {
     clearTimeout(this.#probeTimer);
     this.#switch.close();
+    this.standbyWatch.close();
     this.#announceChange();
     this.#background.hurry();
     // What is given back may wait for a primary that hangs: its connection ends first, the jobs stay here.

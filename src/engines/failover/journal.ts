@@ -3,6 +3,7 @@ import type { Controller } from './controller.ts';
 import type { AddEntry } from './entries.ts';
 import type { JournalMode } from './options.ts';
 import type { Facts } from './primary/primary.ts';
+import { unlessOut } from './standby-watch.ts';
 
 /** A job as it was added, and when (ms since 1970). */
 export interface JournalCopy extends AddEntry {
@@ -35,18 +36,27 @@ export class Journal {
     this.#lastSweep = clock.monotonic();
   }
 
-  /** Durable when it resolves. */
+  /**
+   * Durable when it resolves, unless the standby's file takes no writes in time: then the primary alone keeps the jobs,
+   * which is counted, and told as the standby's trouble.
+   */
   async keep(entries: readonly AddEntry[]): Promise<void> {
-    await this.#controller.ledger.journalAdd(
+    const { ledger, deadlines, options, statistics, standbyWatch } = this.#controller;
+    const copied = ledger.journalAdd(
       entries.map(entry => {
         const copy: JournalCopy = { at: this.#clock.now(), ...entry };
         return { queue: entry.queue, job: entry.id, json: JSON.stringify(copy) };
       }),
     );
+    const done = copied.then(() => true);
+    if ((await deadlines.bound(unlessOut(done, false), options.deadlineMs)) === true) return;
+    statistics.withoutCopy += entries.length;
+    standbyWatch.suspect();
   }
 
   async drop(entries: readonly AddEntry[]): Promise<void> {
-    await Promise.all(entries.map(({ queue, id }) => this.#controller.ledger.journalRemove(queue, [id])));
+    const { ledger } = this.#controller;
+    await Promise.all(entries.map(({ queue, id }) => unlessOut(ledger.journalRemove(queue, [id]), 0)));
   }
 
   /** A job of this process is finished. Its copy goes with the next write; left by a crash, the sweep finds it. */
@@ -63,6 +73,7 @@ export class Journal {
     const finished = this.#finished;
     this.#finished = new Map();
     this.#flushing = undefined;
+    // Those that stay because the file is out are swept when it is back.
     for (const [queue, ids] of finished) await this.#controller.ledger.journalRemove(queue, ids);
   }
 

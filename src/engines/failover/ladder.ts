@@ -1,11 +1,9 @@
-import { isSpillwayError, SpillwayError } from '../../shared/errors.ts';
+import { SpillwayError } from '../../shared/errors.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, splitQueue } from './entries.ts';
 import type { InlineHandler } from './options.ts';
+import { isStandbyTrouble } from './standby-watch.ts';
 import type { Rung } from './status.ts';
-
-/** The standby's troubles, as opposed to errors about the job. */
-const STANDBY_TROUBLES = /^SPILLWAY_SQLITE_/;
 
 /** By queue name, what may run inside `add`. */
 type Handlers = Readonly<Record<string, InlineHandler>>;
@@ -22,9 +20,10 @@ export class Ladder {
     this.#controller = controller;
   }
 
-  /** Which rung took, or did not take, the last job that came here. */
+  /** Which rung took, or did not take, the last job that came here; a standby that is known to be out takes none. */
   get rung(): Exclude<Rung, 'primary'> {
-    return this.#rung;
+    const isOut = this.#controller.standbyWatch.trouble !== undefined;
+    return isOut && this.#rung === 'standby' ? 'refusing' : this.#rung;
   }
 
   /** The standby has taken a job. */
@@ -37,7 +36,8 @@ export class Ladder {
    *   what a handler throws.
    */
   async descend(entries: readonly AddEntry[], error: unknown, inline: Handlers): Promise<string[]> {
-    if (!isSpillwayError(error) || !STANDBY_TROUBLES.test(error.code)) throw error;
+    if (!isStandbyTrouble(error)) throw error;
+    this.#controller.standbyWatch.suspect();
     const handlers = entries.map(({ queue }) => handlerOf(inline, queue));
     if (handlers.includes(undefined)) {
       this.#stepTo('refusing', error.message);

@@ -69,7 +69,6 @@ function createController(
   { machine = {} }: Internals,
 ): Controller {
   const standby = createSqliteBackend('spillway', { connection: options.sqlite });
-  standby.on('error', () => undefined);
   return new Controller({
     options,
     machine,

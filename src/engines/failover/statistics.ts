@@ -17,6 +17,8 @@ export interface StatisticsSnapshot {
   lost: number;
   /** Jobs added again from the journal. */
   recovered: number;
+  /** Jobs acknowledged without the copy their journal promises, because the standby took no writes. */
+  withoutCopy: number;
   /** Jobs run inside `add`. */
   ranInline: number;
   /** What the last failed probe said, with how to mend it. */
@@ -39,6 +41,7 @@ export class Statistics implements StatisticsSnapshot {
   duplicates = 0;
   lost = 0;
   recovered = 0;
+  withoutCopy = 0;
   ranInline = 0;
   lastTrouble: Trouble | undefined;
 

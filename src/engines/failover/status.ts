@@ -1,5 +1,6 @@
 import type { EngineState, Transition } from './machine.ts';
 import type { JournalMode } from './options.ts';
+import type { StandbyTrouble } from './standby-watch.ts';
 import type { StatisticsSnapshot } from './statistics.ts';
 
 /** Which rung of the degradation ladder takes new jobs. */
@@ -16,6 +17,8 @@ export interface FailoverStatus extends StatisticsSnapshot {
   target: string;
   rung: Rung;
   journal: JournalMode;
+  /** Why the standby takes nothing now; undefined while it does. */
+  standbyTrouble: StandbyTrouble | undefined;
   /** Jobs on the standby that are still to be run or given back. */
   pending: number;
 }
@@ -56,6 +59,8 @@ export interface FailoverEvents {
   drain: [DrainProgress];
   /** Another rung below the primary takes new jobs, or none does; or the standby does again. */
   rung: [{ rung: Exclude<Rung, 'primary'>; reason: string }];
+  /** The standby's file takes nothing any more, with why, or (undefined) does again. */
+  standby: [{ trouble: StandbyTrouble | undefined }];
   /** Finished jobs were removed from a full primary. */
   room: [{ removed: number }];
   /** Something that could not be given back, with why. */

@@ -33,10 +33,24 @@ export class FileGuard {
     const now = monotonicMs();
     if (now < this.#nextLook) return;
     this.#nextLook = now + LOOK_EVERY_MS;
+    this.#log ??= identity(`${this.#file}-wal`);
+    if (!this.#isOurs()) throw new LostFileError(this.#file);
+  }
+
+  /**
+   * Whether the very files we have open stand in their place again: they were only moved, and hold all that was
+   * acknowledged. (Their numbers can't have been given to others: we hold them open.)
+   */
+  isBack(): boolean {
+    const now = monotonicMs();
+    if (now < this.#nextLook) return false;
+    this.#nextLook = now + LOOK_EVERY_MS;
+    return this.#isOurs();
+  }
+
+  #isOurs(): boolean {
     const log = identity(`${this.#file}-wal`);
-    this.#log ??= log;
-    if (this.#database === identity(this.#file) && log !== undefined && log === this.#log) return;
-    throw new LostFileError(this.#file);
+    return this.#database === identity(this.#file) && log !== undefined && log === this.#log;
   }
 
   /**
@@ -69,7 +83,7 @@ class LostFileError extends SpillwayError {
   constructor(file: string) {
     super(
       'SPILLWAY_SQLITE_LOST_COMMITS',
-      `${file} or its write-ahead log was deleted or replaced while it was in use: what this process wrote since is lost with it. Nothing more is accepted; stop all processes that use the file, restore it, then start again.`,
+      `${file} or its write-ahead log was deleted, moved or replaced while it was in use. Nothing more is accepted. If it was moved, put it back: work goes on by itself. If not, what was written since is lost; stop all processes that use the file, restore it, then start again.`,
       { details: { file } },
     );
   }

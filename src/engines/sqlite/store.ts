@@ -91,7 +91,8 @@ export class Store extends EventEmitter {
       if (this.#closing) return reject(closedError());
       const deadline = monotonicMs() + this.options.busyTimeoutMs;
       const operation: Operation = { kind, run, resolve, reject, deadline };
-      if (this.#broken !== undefined) return refuse(operation, this.#broken);
+      const broken = this.#whyBroken();
+      if (broken !== undefined) return refuse(operation, broken);
       this.#pending.push(operation);
       this.#schedule();
     });
@@ -160,10 +161,6 @@ export class Store extends EventEmitter {
   }
 
   #batch(operations: Operation[]): void {
-    if (this.#broken !== undefined) {
-      for (const operation of operations) refuse(operation, this.#broken);
-      return;
-    }
     const writes = operations.some(operation => operation.kind.access === 'write');
     const outcomes: (() => void)[] = [];
     let done = 0;
@@ -322,14 +319,14 @@ export class Store extends EventEmitter {
     }, ms);
   }
 
-  /** The file can't be trusted any more: nothing is read from it or written to it again. */
+  /** The file can't be trusted any more: nothing is read from it or written to it, unless it was only moved and comes back. */
   #break(operations: readonly Operation[], error: unknown): void {
     const lost = this.#guard.isLost(error);
     const failure = lost
       ? (error as Error)
       : quarantine(this.options.file, 'damaged', translate(error, this.options.file).message);
     this.#broken = failure;
-    this.waiting.close();
+    if (!lost) this.waiting.close();
     const waiting = [...operations, ...this.#alone, ...this.#parked, ...this.#pending];
     this.#alone = [];
     this.#parked = [];
@@ -338,12 +335,23 @@ export class Store extends EventEmitter {
     this.emit('broken', failure);
   }
 
+  /** Why nothing may be done with the file. Files that were only moved, and are back, are used again. */
+  #whyBroken(): Error | undefined {
+    if (this.#broken === undefined || !this.#guard.isLost(this.#broken) || !this.#guard.isBack()) {
+      return this.#broken;
+    }
+    this.#broken = undefined;
+    this.#tell([], true);
+    return undefined;
+  }
+
   async #slices<T>(steps: (session: Session) => Steps<T>): Promise<T> {
     const deadline = monotonicMs() + this.options.busyTimeoutMs;
     const nextTurn = () => new Promise<void>(resolve => timers.setImmediate(resolve));
     for (;;) {
       await nextTurn();
-      if (this.#broken !== undefined) throw this.#broken;
+      const broken = this.#whyBroken();
+      if (broken !== undefined) throw broken;
       try {
         if (this.options.durability === 'full') this.#setFsync(true);
         this.#begin.run();
@@ -382,7 +390,7 @@ export class Store extends EventEmitter {
 
   /** Another process has committed: everything remembered is void, and whoever waits looks again. */
   #notifyOfForeignCommit(): void {
-    if (this.#closing || this.#broken !== undefined || this.#db.isTransaction) return;
+    if (this.#closing || this.#whyBroken() !== undefined || this.#db.isTransaction) return;
     try {
       if (this.session.refresh()) this.waiting.notifyAll();
     } catch (error) {

@@ -4,13 +4,14 @@ import type { SqliteQueueBackend } from '../../sqlite/index.ts';
 import type { Controller } from '../controller.ts';
 import { type Cursors, type Entry, mergeEntries, parseCursors } from '../cursors.ts';
 import { LATE } from '../deadline.ts';
+import { isStandbyTrouble, unlessOut } from '../standby-watch.ts';
 import type { PrimaryLink } from './primary-link.ts';
 
 /** The standby's answer without waiting. */
 const AT_ONCE = -1;
 /** The shortest wait Redis knows, in ms. */
 const ALMOST_AT_ONCE = 1;
-/** Pause before a read that failed on the primary is tried again, in ms. */
+/** Pause before a read that failed is tried again, in ms. */
 const AGAIN_MS = 100;
 
 /** A read under way, or one that has ended and whose answer nobody has taken. */
@@ -54,8 +55,7 @@ export class EventsReader {
   /** Entries after `id`, waiting up to `blockTimeout` ms (0 = for ever) for the first; null without. */
   async read(id: string, blockTimeout: number): Promise<StreamReadRaw> {
     const cursors = parseCursors(id);
-    if (cursors.standby === '$') cursors.standby = await this.#standby.newestEvent();
-    if (cursors.primary === '$') cursors.primary = await this.#startOnPrimary();
+    await this.#settle(cursors);
     const entries = (await this.#look(cursors)) ?? (await this.#wait(cursors, blockTimeout));
     return entries === null ? null : [[this.#standby.toKey('events'), entries]];
   }
@@ -79,6 +79,12 @@ export class EventsReader {
     if (start !== LATE) this.#start ??= start;
   }
 
+  /** What `$` stands for, as soon as it can be told. */
+  async #settle(cursors: Cursors): Promise<void> {
+    if (cursors.standby === '$') cursors.standby = await unlessOut(this.#standby.newestEvent(), '$');
+    if (cursors.primary === '$') cursors.primary = await this.#startOnPrimary();
+  }
+
   async #startOnPrimary(): Promise<string> {
     this.#isFromNow = true;
     if (this.#controller.usesPrimary) await this.settleStart();
@@ -93,7 +99,7 @@ export class EventsReader {
   async #look(cursors: Cursors): Promise<Entry[] | undefined> {
     // A read that is still under way has found nothing so far.
     if (isUnderWay(this.#atStandby, cursors.standby)) return undefined;
-    const standby = entriesOf(await this.#standby.readEvents(cursors.standby, AT_ONCE));
+    const standby = entriesOf(await unlessOut(this.#standby.readEvents(cursors.standby, AT_ONCE), null));
     if (standby.length === 0) return undefined;
     let primary: Entry[] = [];
     if (this.#controller.usesPrimary && !isUnderWay(this.#atPrimary, cursors.primary)) {
@@ -110,8 +116,8 @@ export class EventsReader {
   async #wait(cursors: Cursors, blockTimeout: number): Promise<Entry[] | null> {
     const begun = new Set<Read>();
     while (!this.#closed) {
-      // The primary may have come back in this wait.
-      if (cursors.primary === '$') cursors.primary = await this.#startOnPrimary();
+      // A home may have come back in this wait.
+      await this.#settle(cursors);
       const end = await this.#firstEnd(cursors, blockTimeout, begun);
       if (end === 'nothing') return null;
       if (end === 'again') continue;
@@ -142,15 +148,22 @@ export class EventsReader {
   }
 
   async #readStandby(cursor: string, blockTimeout: number, begun: Set<Read>): Promise<End> {
-    let read = this.#atStandby;
-    if (read?.cursor !== cursor || isSpent(read)) {
-      read = kept(cursor, this.#standby, this.#standby.readEvents(cursor, blockTimeout));
-      this.#atStandby = read;
-      begun.add(read);
+    try {
+      let read = this.#atStandby;
+      if (read?.cursor !== cursor || isSpent(read)) {
+        read = kept(cursor, this.#standby, this.#standby.readEvents(cursor, blockTimeout));
+        this.#atStandby = read;
+        begun.add(read);
+      }
+      await read.answer;
+      if (read.found !== undefined) return 'found';
+      return begun.has(read) ? 'nothing' : 'again';
+    } catch (error) {
+      this.#atStandby = undefined;
+      if (!isStandbyTrouble(error)) throw error;
+      await this.#controller.pause(AGAIN_MS);
+      return 'again';
     }
-    await read.answer;
-    if (read.found !== undefined) return 'found';
-    return begun.has(read) ? 'nothing' : 'again';
   }
 
   async #readPrimary(cursor: string, blockTimeout: number, begun: Set<Read>): Promise<End> {

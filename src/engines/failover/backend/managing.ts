@@ -1,5 +1,6 @@
 import type { IQueueBackend, JobProgress, MinimalJob } from 'bullmq';
 import { cursorOnStandby } from '../cursors.ts';
+import { unlessOut } from '../standby-watch.ts';
 import { WorkingBackend } from './working.ts';
 
 /**
@@ -16,8 +17,11 @@ export abstract class ManagingBackend extends WorkingBackend {
       return;
     }
     // It holds on the standby too, but is told once.
-    if (pause) await this.standby.setQueueMeta({ paused: 1 });
-    else await this.standby.removeQueueMetaFields(['paused']);
+    const { standby } = this;
+    await unlessOut(
+      pause ? standby.setQueueMeta({ paused: 1 }) : standby.removeQueueMetaFields(['paused']),
+      0,
+    );
   }
 
   async setQueueMeta(values: Record<string, string | number>): Promise<number> {
@@ -33,7 +37,8 @@ export abstract class ManagingBackend extends WorkingBackend {
     args: readonly unknown[],
     call: (backend: IQueueBackend) => Promise<T>,
   ): Promise<T> {
-    const [here, outcome] = await Promise.all([call(this.standby), this.tryPrimary(call)]);
+    const here = call(this.standby);
+    const [outcome] = await Promise.all([this.tryPrimary(call), unlessOut<T | undefined>(here, undefined)]);
     if (outcome.ok) return outcome.value;
     await this.controller.defer({ queue: this.qualifiedName, job: null, op, args });
     return here;
@@ -78,8 +83,8 @@ export abstract class ManagingBackend extends WorkingBackend {
       return here;
     }
     // It was paused, or the primary would have refused; another machine may have done that.
-    await this.standby.setQueueMeta({ paused: 1 });
-    return Math.max(outcome.value, await this.standby.obliterate(opts));
+    await unlessOut(this.standby.setQueueMeta({ paused: 1 }), 0);
+    return Math.max(outcome.value, await unlessOut(this.standby.obliterate(opts), 0));
   }
 
   async removeOrphanedJobs(count?: number, limit?: number): Promise<number> {
@@ -154,14 +159,14 @@ export abstract class ManagingBackend extends WorkingBackend {
   async setRateLimit(expireTimeMs: number): Promise<void> {
     // A primary that can't be told now is not told later: by then the limit has run out, or nearly.
     await Promise.all([
-      this.standby.setRateLimit(expireTimeMs),
+      unlessOut(this.standby.setRateLimit(expireTimeMs), undefined),
       this.tryPrimary(primary => primary.setRateLimit(expireTimeMs)),
     ]);
   }
 
   async removeRateLimitKey(): Promise<number> {
     const [here, outcome] = await Promise.all([
-      this.standby.removeRateLimitKey(),
+      unlessOut(this.standby.removeRateLimitKey(), 0),
       this.tryPrimary(primary => primary.removeRateLimitKey()),
     ]);
     return outcome.ok ? outcome.value : here;
@@ -178,7 +183,9 @@ export abstract class ManagingBackend extends WorkingBackend {
 
   async trimEvents(maxLength: number): Promise<number> {
     // The standby has events also when it has no jobs any more.
-    return sum(await this.#onEach(backend => backend.trimEvents(maxLength)));
+    const outcome = await this.tryPrimary(primary => primary.trimEvents(maxLength));
+    if (!outcome.ok) return this.standby.trimEvents(maxLength);
+    return outcome.value + (await unlessOut(this.standby.trimEvents(maxLength), 0));
   }
 
   async publishEvent(fields: Record<string, string | number>, maxEvents: number): Promise<string> {

@@ -2,6 +2,11 @@ import type { IQueueBackend } from 'bullmq';
 import type { Controller } from '../controller.ts';
 import type { Connection } from '../primary/primary.ts';
 
+/** Answers of a primary that was given up are still taken for so long, in ms. */
+const LINGER_MS = 5_000;
+/** A connection that is let go notices within so long, in ms. */
+const LET_GO_MS = 250;
+
 /**
  * One backend's connection to the primary: opened when it is first needed, thrown away when the primary is given up, opened
  * anew when it is back. New connections owe nothing to what hung on the old ones.
@@ -98,7 +103,16 @@ export class PrimaryLink {
     this.#fail?.(new Error('Connection is closed.'));
     if (old === undefined) return;
     old.letGo();
-    this.#controller.closeLater(old.backend);
+    this.#controller.own(this.#closeLater(old.backend));
+  }
+
+  /** After the answers that may still come. */
+  async #closeLater(backend: IQueueBackend): Promise<void> {
+    backend.on('error', () => undefined);
+    await this.#controller.pause(LINGER_MS);
+    // Also when all is closing: what is just connecting must find out that it is not to.
+    await new Promise(resolve => setTimeout(resolve, LET_GO_MS));
+    await backend.close(true);
   }
 
   async close(force: boolean): Promise<void> {

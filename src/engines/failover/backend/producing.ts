@@ -1,5 +1,6 @@
 import type { IQueueBackend, JobJson, JobsOptions, ParentKeyOpts, RepeatableOptions } from 'bullmq';
 import { type AddEntry, parentQueueOf, splitQueue } from '../entries.ts';
+import { unlessOut } from '../standby-watch.ts';
 import { type Failed, FailoverCore, type Outcome } from './core.ts';
 
 /** A bulk goes to the primary in pieces of so many jobs, each with its own deadline. */
@@ -157,7 +158,11 @@ export abstract class ProducingBackend extends FailoverCore {
   }
 
   /** Whether its parent, its id or the job it duplicates is on the standby: then it belongs there too. */
-  async #belongsToStandby({ queue, id, job, parentKeyOpts }: AddEntry): Promise<boolean> {
+  #belongsToStandby(entry: AddEntry): Promise<boolean> {
+    return unlessOut(this.#concernsStandby(entry), false);
+  }
+
+  async #concernsStandby({ queue, id, job, parentKeyOpts }: AddEntry): Promise<boolean> {
     const { parentKey } = parentKeyOpts;
     if (parentKey !== undefined && this.controller.standbyHolds(parentQueueOf(parentKey))) {
       const { prefix, queueName, id: parentId } = this.parseNodeKey(parentKey);

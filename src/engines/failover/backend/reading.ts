@@ -1,10 +1,13 @@
 import type { DependenciesOpts, IQueueBackend, JobJson, JobState, JobType } from 'bullmq';
 import { addMetrics, type Metrics } from '../metrics.ts';
+import { unlessOut } from '../standby-watch.ts';
 import { splitWindow } from '../windows.ts';
 import { ManagingBackend } from './managing.ts';
 
 /** States that Redis keeps as lists; the others it sorts. */
 const LISTS: ReadonlySet<string> = new Set(['wait', 'waiting', 'paused', 'active']);
+
+const NO_METRICS: Metrics = [[], [], 0];
 
 type Page = Awaited<ReturnType<IQueueBackend['paginate']>>;
 
@@ -122,7 +125,7 @@ export abstract class ReadingBackend extends ManagingBackend {
   }
 
   async getMetrics(type: 'completed' | 'failed', start = 0, end = -1): Promise<Metrics> {
-    const here = await this.standby.getMetrics(type, 0, -1);
+    const here = await unlessOut(this.standby.getMetrics(type, 0, -1), NO_METRICS);
     const isEmpty = Number(here[0][0] ?? 0) === 0;
     const outcome = await this.tryPrimary(primary =>
       isEmpty ? primary.getMetrics(type, start, end) : primary.getMetrics(type, 0, -1),

@@ -10,6 +10,8 @@ import type {
 } from 'bullmq';
 import { ON_STANDBY } from '../claims.ts';
 import type { Place } from '../entries.ts';
+import { isFaultsDoing } from '../refusals.ts';
+import { unlessOut } from '../standby-watch.ts';
 import type { Failed, Outcome } from './core.ts';
 import { ProducingBackend } from './producing.ts';
 
@@ -88,8 +90,9 @@ export abstract class WorkingBackend extends ProducingBackend {
     );
   }
 
+  /** A standby that is out has no job: an error would keep BullMQ's worker from asking for 15 s, also when it is back. */
   async #claimOnStandby(token: string, name: string | undefined): Promise<Answer> {
-    return this.#claimed(await this.standby.moveToActive(token, name), 'standby');
+    return this.#claimed(await unlessOut(this.standby.moveToActive(token, name), []), 'standby');
   }
 
   #claimed<A extends MaybeAnswer>(answer: A, place: Place): A {
@@ -173,11 +176,11 @@ export abstract class WorkingBackend extends ProducingBackend {
     const { controller } = this;
     const takeNext = fetchNext && !controller.standbyHasWork(this.qualifiedName);
     const keep = async (failed: Failed<Finished>): Promise<Finished> => {
-      this.claims.delete(id);
       const finishedOn = Date.now();
       if (takeNext) this.#lookAfter(failed, token, ({ result }) => result);
       const { op, args } = report;
       await controller.keepReport({ queue: this.qualifiedName, job: id, op, args: args() });
+      this.claims.delete(id);
       return { result: fetchNext ? await this.#claimOnStandby(token, this.options.name) : [], finishedOn };
     };
     return this.orElse<Finished, Finished>(
@@ -214,7 +217,7 @@ export abstract class WorkingBackend extends ProducingBackend {
   /** As Redis tells it: nothing waits or is in work any more, in neither home. */
   async #tellDrained(): Promise<void> {
     const look = (backend: IQueueBackend) => backend.getCounts(['wait', 'active', 'prioritized']);
-    if ((await look(this.standby)).some(jobs => jobs > 0)) return;
+    if ((await unlessOut(look(this.standby), [])).some(jobs => jobs > 0)) return;
     const outcome = await this.tryPrimary(look);
     if (outcome.ok && outcome.value.every(jobs => jobs === 0)) {
       await this.standby.publishEvent({ event: 'drained' }, MAX_EVENTS);
@@ -241,7 +244,7 @@ export abstract class WorkingBackend extends ProducingBackend {
 
   /** @throws the refusal, when no fault explains it. */
   async #explained(id: string, refusal: unknown): Promise<Failed<never>> {
-    if (await this.controller.explainRefusal(this.qualifiedName, id, refusal)) {
+    if (await isFaultsDoing(this.controller, this.qualifiedName, id, refusal)) {
       return { ok: false, applied: 'no', failure: 'other' };
     }
     return this.#unlessRefused(id, Promise.reject(refusal));
@@ -318,8 +321,8 @@ export abstract class WorkingBackend extends ProducingBackend {
       if (outcome.value !== false) this.claims.delete(jobId);
       return { value: outcome.value, place: 'primary', inFull: !plain };
     }
-    this.claims.delete(jobId);
     await this.controller.keepReport({ queue: this.qualifiedName, job: jobId, op, args });
+    this.claims.delete(jobId);
     return { value: undefined, place: 'primary', inFull: false };
   }
 
@@ -354,7 +357,7 @@ export abstract class WorkingBackend extends ProducingBackend {
 
   /** Each home looks after its own; the primary's must wait until kept reports are delivered. */
   async moveStalledJobsToWait(): Promise<string[]> {
-    const stalled = this.standbyHolds ? await this.standby.moveStalledJobsToWait() : [];
+    const stalled = this.standbyHolds ? await unlessOut(this.standby.moveStalledJobsToWait(), []) : [];
     if (!this.controller.mayClaim) return stalled;
     const outcome = await this.tryPrimary(primary => primary.moveStalledJobsToWait());
     return outcome.ok ? [...stalled, ...outcome.value] : stalled;

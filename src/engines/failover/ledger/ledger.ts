@@ -290,6 +290,13 @@ export class Ledger {
     return this.#handle.write(({ facts }) => facts.set(endpoint, key, value));
   }
 
+  /** Writes what nobody reads: rejects when the file takes no writes. Need not survive a power loss. */
+  touch(): Promise<void> {
+    return this.#handle.write(({ facts }) => facts.set('ledger', 'touched', this.#clock.now()), {
+      durable: false,
+    });
+  }
+
   /** Names this ledger among those of all machines, and among those that stood in its place. */
   identity(): Promise<string> {
     return this.#handle.write(({ facts }) => {

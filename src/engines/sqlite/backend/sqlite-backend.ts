@@ -185,9 +185,14 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
     return (await this.#fromNow()).join('-');
   }
 
-  #fromNow(): Promise<readonly [ms: number, seq: number]> {
+  async #fromNow(): Promise<readonly [ms: number, seq: number]> {
     this.#newest ??= this.read((_, queue) => [queue.eventMs, queue.eventSeq] as const);
-    return this.#newest;
+    try {
+      return await this.#newest;
+    } catch (error) {
+      this.#newest = undefined;
+      throw error;
+    }
   }
 
   async publishEvent(fields: Record<string, string | number>, maxEvents: number): Promise<string> {
