@@ -1,3 +1,14 @@
+export type {
+  Breaker,
+  BreakerMode,
+  BreakerOptions,
+  BreakerSettings,
+  BreakerState,
+  BreakerStats,
+  Breakers,
+  CallContext,
+  Verdict,
+} from './breakers/index.ts';
 export type { ConfigOptions, EngineChoice, EngineName, FailoverOptions } from './config/index.ts';
 export type {
   DrainProgress,
