@@ -1,4 +1,4 @@
-import { BreakerRegistry, type Breakers, type MakeBreaker } from './breakers/index.ts';
+import { BreakerRegistry, type Breakers, type MakeBreaker, type MakeChain } from './breakers/index.ts';
 import { type Config, type ConfigOptions, type EngineName, resolveConfig } from './config/index.ts';
 import {
   createEngine,
@@ -41,6 +41,8 @@ export interface Spillway<D extends QueueDeclarations = readonly string[]> exten
   readonly switches: Switches;
   /** Puts a function behind a circuit breaker: the same one each time for the same name, function and options. */
   readonly breaker: MakeBreaker;
+  /** Providers in order of preference, each behind a breaker: the next one is asked when one is open or fails. */
+  readonly chain: MakeChain;
   /** All breakers made here, by name. */
   readonly breakers: Breakers;
   /**
@@ -125,8 +127,9 @@ function compose<D extends QueueDeclarations>(
     closed ??= shutDown().then(() => undefined);
     return closed;
   };
-  const { breaker } = breakers;
-  return { engine: config.engine, failover: engine.failover, switches, breaker, breakers, ...typed, close };
+  const { breaker, chain } = breakers;
+  const { failover } = engine;
+  return { engine: config.engine, failover, switches, breaker, chain, breakers, ...typed, close };
 }
 
 function chooseLogger(given: Logger | false | undefined): Logger {

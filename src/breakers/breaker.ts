@@ -9,7 +9,9 @@ import { type Permit, startPermit } from './permit.ts';
 import { changeSettings, checkMode, checkName, type FullOptions, resolveOptions } from './settings.ts';
 import type { Counts, RecentStats } from './stats.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
+import { tell } from './tell.ts';
 import type { Action, BreakerMode, BreakerOptions, BreakerSettings, BreakerState } from './types.ts';
+import type { Verdict } from './verdict.ts';
 
 /** How a breaker is doing. */
 export interface BreakerStats extends RecentStats {
@@ -90,6 +92,11 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     return startPermit(this.#core, true);
   }
 
+  /** What an error that `fire` rejected with says: the verdict, or `refused` when this breaker did not let the call through. */
+  judge(error: unknown): Verdict | 'refused' {
+    return this.#core.judge(error);
+  }
+
   get state(): BreakerState {
     return this.mode === 'forced-open' ? 'open' : this.#core.machine.state.kind;
   }
@@ -104,6 +111,10 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
 
   get halfOpen(): boolean {
     return this.state === 'halfOpen';
+  }
+
+  get isShutdown(): boolean {
+    return this.#core.closed;
   }
 
   get mode(): BreakerMode {
@@ -271,11 +282,7 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   }
 
   #tell<Name extends keyof BreakerEvents>(event: Name, ...args: BreakerEvents[Name]): void {
-    try {
-      this.emit(event, ...(args as never));
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error));
-    }
+    tell(() => this.emit(event, ...(args as never)));
   }
 }
 

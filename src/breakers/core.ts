@@ -131,16 +131,9 @@ export class Core {
     else this.#end(call, now, judged(this.#classify, error), error);
   }
 
-  timedOut(call: Call): void {
+  timedOut(call: Call, error: unknown = timeoutOf(this.name, call)): void {
     const now = this.world.monotonic();
-    const { timeoutMs } = this.settings;
-    const error = new SpillwayError(
-      'SPILLWAY_BREAKER_TIMEOUT',
-      `${this.name} took longer than ${Math.round(call.until - call.startedAt)} ms`,
-      { details: { breaker: this.name, timeoutMs } },
-    );
-    const counts = this.stats.at(now);
-    counts.timeouts += 1;
+    this.stats.at(now).timeouts += 1;
     this.tell('timeout', error, now - call.startedAt);
     this.#end(call, now, 'failure', error);
     if (this.mode === 'metrics-only') return;
@@ -306,6 +299,13 @@ class Sleep extends Due {
     super();
     this.expire = expire;
   }
+}
+
+function timeoutOf(name: string, { until, startedAt }: Call): SpillwayError {
+  const timeoutMs = Math.round(until - startedAt);
+  return new SpillwayError('SPILLWAY_BREAKER_TIMEOUT', `${name} took longer than ${timeoutMs} ms`, {
+    details: { breaker: name, timeoutMs },
+  });
 }
 
 /** A judge that fails must not decide that all is well. */

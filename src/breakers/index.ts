@@ -1,11 +1,30 @@
 export { Breaker, type BreakerStats } from './breaker.ts';
+export { type BudgetOptions, createBudget } from './chain/budget.ts';
+export type { Chain } from './chain/chain.ts';
+export { type ChatRequest, type OpenAiOptions, openAiProvider } from './chain/openai.ts';
+export type {
+  BudgetedCall,
+  BudgetGate,
+  ChainEvents,
+  ChainFailover,
+  ChainOptions,
+  ChainStats,
+  Deduplication,
+  Provider,
+} from './chain/types.ts';
 export { classifyError } from './classify.ts';
 export { classifyResponse } from './classify-http.ts';
 export type { BreakerAlert, BreakerEvents, ModeChange, Opened } from './events.ts';
 export type { OpenReason } from './machine.ts';
 export type { Permit } from './permit.ts';
 export { presets } from './presets.ts';
-export { BreakerRegistry, type Breakers, createBreaker, type MakeBreaker } from './registry.ts';
+export {
+  BreakerRegistry,
+  type Breakers,
+  createBreaker,
+  type MakeBreaker,
+  type MakeChain,
+} from './registry.ts';
 export { retryAfterMs } from './retry-after.ts';
 export type { Counts, RecentStats } from './stats.ts';
 export type { Surroundings, Timer } from './surroundings.ts';

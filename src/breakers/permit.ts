@@ -2,13 +2,15 @@ import { Context } from './call.ts';
 import type { Core } from './core.ts';
 import type { CallContext } from './types.ts';
 
-/** Leave to do one piece of work. One of `succeed`, `fail` and `abandon` must be called; the first one counts. */
+/** Leave to do one piece of work. It ends with `succeed`, `fail`, `timeOut` or `abandon`, one of which must be called; the first counts. */
 export interface Permit {
   readonly context: CallContext;
   /** It makes progress: a probe that takes long is not taken for one that hangs. */
   alive(): void;
   succeed(result?: unknown): void;
   fail(error: unknown): void;
+  /** It took too long; `error` says so. Aborts the signal too. */
+  timeOut(error: unknown): void;
   /** It ended without having said anything about the service. */
   abandon(): void;
   /** Aborts the signal of the context. */
@@ -29,8 +31,15 @@ export function startPermit(core: Core, anyway: boolean): Permit {
   return {
     context,
     alive: () => core.alive(call),
-    succeed: result => core.succeeded(call, result),
-    fail: error => core.failed(call, error),
+    succeed: result => {
+      if (!call.ended) core.succeeded(call, result);
+    },
+    fail: error => {
+      if (!call.ended) core.failed(call, error);
+    },
+    timeOut: error => {
+      if (!call.ended) core.timedOut(call, error);
+    },
     abandon: () => core.abandoned(call),
     abort: reason => context.abort(reason),
   };

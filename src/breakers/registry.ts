@@ -2,7 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { SpillwayError } from '../shared/errors.ts';
 import { type Logger, silentLogger } from '../shared/logger.ts';
 import { Breaker, type BreakerStats } from './breaker.ts';
+import { Chain, runTask } from './chain/chain.ts';
+import type { ChainOptions, Provider } from './chain/types.ts';
 import type { ModeChange } from './events.ts';
+import { checkName } from './settings.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
 import type { Action, BreakerMode, BreakerOptions, CallContext } from './types.ts';
 
@@ -42,6 +45,13 @@ export interface MakeBreaker {
   ): Breaker<A, R>;
 }
 
+/** Makes a chain of providers, each behind a breaker of its name. Throws as `MakeBreaker` does. */
+export type MakeChain = <A extends unknown[], R, C = never>(
+  name: string,
+  providers: readonly Provider<A, R, C>[],
+  options?: ChainOptions<A, R, C>,
+) => Chain<A, R, C>;
+
 /** A breaker of its own: no registry knows it, and nobody but its user shuts it down. */
 export const createBreaker: MakeBreaker = <A extends unknown[], R>(
   name: string,
@@ -78,6 +88,21 @@ export class BreakerRegistry implements Breakers {
     breaker.once('shutdown', () => this.#breakers.delete(name));
     this.#log(registered);
     return breaker;
+  };
+
+  readonly chain: MakeChain = <A extends unknown[], R, C>(
+    name: string,
+    providers: readonly Provider<A, R, C>[],
+    options: ChainOptions<A, R, C> = {},
+  ): Chain<A, R, C> => {
+    checkName('chain', name);
+    if (!Array.isArray(providers) || providers.length === 0) throw noProviders(name);
+    const candidates = providers.map(provider => {
+      checkName('provider', provider.name);
+      const own = { preset: 'ai', ...provider.breaker, withContext: true } as const;
+      return { provider, breaker: this.breaker(provider.name, runTask, own) };
+    });
+    return new Chain(name, candidates, options, this.#world);
   };
 
   stats(): Record<string, BreakerStats> {
@@ -124,6 +149,14 @@ export class BreakerRegistry implements Breakers {
       );
     });
   }
+}
+
+function noProviders(chain: string): SpillwayError {
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Chain ${JSON.stringify(chain)} needs a list of at least one provider`,
+    { details: { chain, option: 'providers', range: 'at least one' } },
+  );
 }
 
 function exists(name: string): SpillwayError {
