@@ -39,6 +39,7 @@ export type {
   SwitchState,
   SwitchValue,
   TypedQueue,
+  WorkerBreaker,
   WorkerSettings,
 } from './queues/index.ts';
 export { isSpillwayError, SpillwayError, type SpillwayErrorCode } from './shared/errors.ts';
