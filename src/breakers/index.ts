@@ -15,6 +15,9 @@ export type {
 export { classifyError } from './classify.ts';
 export { classifyResponse } from './classify-http.ts';
 export type { BreakerAlert, BreakerEvents, ModeChange, Opened } from './events.ts';
+export type { FetchLike, GuardFetch, GuardOptions } from './guards/fetch.ts';
+export type { MongoClientLike } from './guards/mongo.ts';
+export type { PoolLike } from './guards/pg.ts';
 export type { OpenReason } from './machine.ts';
 export type { Permit } from './permit.ts';
 export { presets } from './presets.ts';

@@ -5,6 +5,9 @@ import { Breaker, type BreakerStats } from './breaker.ts';
 import { Chain, runTask } from './chain/chain.ts';
 import type { ChainOptions, Provider } from './chain/types.ts';
 import type { ModeChange } from './events.ts';
+import { type FetchLike, type GuardFetch, type GuardOptions, guardFetch } from './guards/fetch.ts';
+import { guardMongo, type MongoClientLike } from './guards/mongo.ts';
+import { guardPool, type PoolLike } from './guards/pg.ts';
 import { checkName } from './settings.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
 import type { Action, BreakerMode, BreakerOptions, CallContext } from './types.ts';
@@ -23,6 +26,12 @@ export interface Breakers {
   get(name: string): Breaker<never[], unknown>;
   /** As `Breaker.setMode`. Throws SPILLWAY_UNKNOWN_BREAKER and SPILLWAY_INVALID_OPTION. */
   setMode(name: string, mode: BreakerMode, change?: { by?: string; reason?: string }): void;
+  /** A `fetch` behind a breaker. */
+  readonly fetch: GuardFetch;
+  /** A node-postgres pool behind a breaker; see `guardPool`. */
+  pool<P extends PoolLike>(name: string, pool: P, options?: GuardOptions): P;
+  /** A MongoDB client behind a breaker; see `guardMongo`. */
+  mongo<C extends MongoClientLike>(name: string, client: C, options?: GuardOptions): C;
 }
 
 /** Makes a breaker, or gives the one that was made with this very function and these options. */
@@ -122,6 +131,17 @@ export class BreakerRegistry implements Breakers {
 
   setMode(name: string, mode: BreakerMode, change?: { by?: string; reason?: string }): void {
     this.get(name).setMode(mode, change);
+  }
+
+  readonly fetch = ((name: string, options?: GuardOptions, fetch?: FetchLike) =>
+    guardFetch(this.breaker, name, options, fetch)) as GuardFetch;
+
+  pool<P extends PoolLike>(name: string, pool: P, options?: GuardOptions): P {
+    return guardPool(this.breaker, name, pool, options);
+  }
+
+  mongo<C extends MongoClientLike>(name: string, client: C, options?: GuardOptions): C {
+    return guardMongo(this.breaker, name, client, options);
   }
 
   close(): void {
