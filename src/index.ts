@@ -1,3 +1,14 @@
+export type {
+  Breaker,
+  BreakerMode,
+  BreakerOptions,
+  BreakerSettings,
+  BreakerState,
+  BreakerStats,
+  Breakers,
+  CallContext,
+  Verdict,
+} from './breakers/index.ts';
 export type { ConfigOptions, EngineChoice, EngineName, FailoverOptions } from './config/index.ts';
 export type {
   DrainProgress,
@@ -28,6 +39,7 @@ export type {
   SwitchState,
   SwitchValue,
   TypedQueue,
+  WorkerBreaker,
   WorkerSettings,
 } from './queues/index.ts';
 export { isSpillwayError, SpillwayError, type SpillwayErrorCode } from './shared/errors.ts';

@@ -1,3 +1,4 @@
+import { BreakerRegistry, type Breakers, type MakeBreaker, type MakeChain } from './breakers/index.ts';
 import { type Config, type ConfigOptions, type EngineName, resolveConfig } from './config/index.ts';
 import {
   createEngine,
@@ -38,6 +39,12 @@ export interface Spillway<D extends QueueDeclarations = readonly string[]> exten
   readonly failover: Failover | undefined;
   /** Live switches. */
   readonly switches: Switches;
+  /** Puts a function behind a circuit breaker: the same one each time for the same name, function and options. */
+  readonly breaker: MakeBreaker;
+  /** Providers in order of preference, each behind a breaker: the next one is asked when one is open or fails. */
+  readonly chain: MakeChain;
+  /** All breakers made here, by name. */
+  readonly breakers: Breakers;
   /**
    * Closes everything that was opened here: workers first, which get `shutdownTimeoutMs` to finish their jobs, then the rest.
    * Jobs still running after that are moved back to the front of their queue. The same promise for every call; never
@@ -66,7 +73,8 @@ export function createSpillway<const D extends QueueDeclarations = readonly stri
     `Jobs are kept by the ${config.engine} engine (${engine.target}): ${config.engineReason}`,
   );
   const switches = new FileSwitches(config.engine, config.sqlite, logger, systemClock);
-  return compose<D>({ config, logger, engine, registry, switches }, options.handleSignals ?? true);
+  const breakers = new BreakerRegistry(logger);
+  return compose<D>({ config, logger, engine, registry, switches, breakers }, options.handleSignals ?? true);
 }
 
 interface Parts {
@@ -75,15 +83,18 @@ interface Parts {
   engine: Engine;
   registry: QueueRegistry;
   switches: FileSwitches;
+  breakers: BreakerRegistry;
 }
 
 function compose<D extends QueueDeclarations>(
-  { config, logger, engine, registry, switches }: Parts,
+  { config, logger, engine, registry, switches, breakers }: Parts,
   handleSignals: boolean,
 ): Spillway<D> {
   let closing: Promise<ShutdownReport> | undefined;
   const shutDown = () => {
     closing ??= Promise.all([registry.close(), switches.close()]).then(([report]) => {
+      // Last: handlers of jobs call through them until their worker is closed.
+      breakers.close();
       forgetSignals?.();
       logger.debug(report, 'Closed');
       return report;
@@ -116,7 +127,9 @@ function compose<D extends QueueDeclarations>(
     closed ??= shutDown().then(() => undefined);
     return closed;
   };
-  return { engine: config.engine, failover: engine.failover, switches, ...typed, close };
+  const { breaker, chain } = breakers;
+  const { failover } = engine;
+  return { engine: config.engine, failover, switches, breaker, chain, breakers, ...typed, close };
 }
 
 function chooseLogger(given: Logger | false | undefined): Logger {

@@ -1,3 +1,4 @@
+export type { WorkerBreaker } from './breaker-gate.ts';
 export { createEngine, type Engine } from './engine.ts';
 export type { Failover } from './failover.ts';
 export { QueueRegistry, type ShutdownReport } from './registry.ts';

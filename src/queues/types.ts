@@ -13,6 +13,7 @@ import type {
 } from 'bullmq';
 import type { EngineName } from '../config/index.ts';
 import type { FailoverStatus, InlineHandler } from '../engines/failover/index.ts';
+import type { WorkerBreaker } from './breaker-gate.ts';
 import type { SchemaInput, SchemaOutput, StandardSchema } from './standard-schema.ts';
 
 /** BullMQ's options of a Queue. The connection is Spillway's. */
@@ -28,7 +29,14 @@ export type QueueSettings = Omit<QueueOptions, 'connection'> & {
  * BullMQ's options of a Worker. `concurrency` defaults to CONCURRENCY, then 1; `name` to WORKER_ID. With a `schema`
  * the type of `job.data` is inferred; it is not run again, what the queue stored has passed it.
  */
-export type WorkerSettings = Omit<WorkerOptions, 'connection'>;
+export type WorkerSettings = Omit<WorkerOptions, 'connection'> & {
+  /**
+   * The breaker or the provider chain its handler calls through, for handlers that are functions. While it is open the worker
+   * fetches nothing, and a job whose call was refused goes back to the front of its queue without having spent an
+   * attempt (`attemptsStarted` counts it all the same). It goes on by itself. Default: a refused call fails the job.
+   */
+  breaker?: WorkerBreaker;
+};
 export type QueueEventsSettings = Omit<QueueEventsOptions, 'connection'>;
 export type FlowSettings = Omit<FlowProducerOptions, 'connection'>;
 

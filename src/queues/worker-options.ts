@@ -36,6 +36,7 @@ export function checkWorkerOptions(queue: string, processor: unknown, settings: 
     if (value === undefined) continue;
     if (typeof value !== 'number' || !accepts(value)) throw refuse(queue, option, range, String(value));
   }
+  checkBreaker(queue, processor, settings.breaker);
   if (processor === null || typeof processor === 'function') return;
   const range = 'a function, a file that exists, or null for a worker that fetches by hand';
   if (processor instanceof URL) {
@@ -47,6 +48,17 @@ export function checkWorkerOptions(queue: string, processor: unknown, settings: 
   const known = ['.js', '.ts', '.flow', '.cjs', '.mjs'].includes(extname(processor));
   const file = known ? processor : `${processor}.js`;
   if (!existsSync(file)) throw refuse(queue, 'processor', range, file);
+}
+
+function checkBreaker(queue: string, processor: unknown, breaker: unknown): void {
+  if (breaker === undefined) return;
+  const { name, retryAfterMs } = (breaker ?? {}) as { name?: unknown; retryAfterMs?: unknown };
+  if (typeof name !== 'string' || typeof retryAfterMs !== 'number') {
+    throw refuse(queue, 'breaker', 'a breaker or a provider chain', `a value of type ${typeof breaker}`);
+  }
+  // A handler in a process or thread of its own cannot call through a breaker of this one.
+  if (typeof processor === 'function') return;
+  throw refuse(queue, 'breaker', 'absent for a handler that is no function', `breaker ${name}`);
 }
 
 function refuse(queue: string, option: string, range: string, received: string): SpillwayError {

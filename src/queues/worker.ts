@@ -1,4 +1,5 @@
 import { type Job, type Processor, Worker } from 'bullmq';
+import { BreakerGate } from './breaker-gate.ts';
 import type { Engine } from './engine.ts';
 import type { WorkerSettings } from './types.ts';
 
@@ -18,15 +19,42 @@ export class SpillwayWorker<Data, Result, Name extends string> extends Worker<Da
   /** Jobs this worker holds a lock for, from the moment they are fetched until they are settled. */
   readonly #held = new Map<string, { job: Job; token: string }>();
   readonly #processes: boolean;
+  readonly #gate: BreakerGate | undefined;
 
   constructor(
     name: string,
     processor: string | URL | null | Processor<Data, Result, Name>,
-    settings: WorkerSettings,
+    { breaker, ...settings }: WorkerSettings,
     engine: Engine,
   ) {
     super(name, processor, { ...engine.consumer, ...settings }, engine.factory);
     this.#processes = processor !== null;
+    this.#gate =
+      breaker &&
+      new BreakerGate(breaker, {
+        isPaused: () => this.isPaused(),
+        pause: () => void super.pause(true),
+        resume: () => void super.resume(),
+      });
+    this.once('closing', () => this.#gate?.stop());
+  }
+
+  override pause(doNotWaitActive?: boolean): Promise<void> {
+    this.#gate?.letGo();
+    return super.pause(doNotWaitActive);
+  }
+
+  override resume(): Promise<void> {
+    this.#gate?.letGo();
+    return super.resume();
+  }
+
+  protected override callProcessJob(
+    ...args: Parameters<Worker<Data, Result, Name>['callProcessJob']>
+  ): Promise<Result> {
+    const [job, token] = args;
+    const run = () => super.callProcessJob(...args);
+    return this.#gate === undefined ? run() : this.#gate.run(job, token, run);
   }
 
   protected override async nextJobFromJobData(

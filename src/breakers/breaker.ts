@@ -1,0 +1,293 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { EventEmitter } from 'node:events';
+import { backoffMs } from './backoff.ts';
+import { Context } from './call.ts';
+import { Core } from './core.ts';
+import type { BreakerEvents } from './events.ts';
+import type { OpenReason } from './machine.ts';
+import { type Permit, startPermit } from './permit.ts';
+import { changeSettings, checkMode, checkName, type FullOptions, resolveOptions } from './settings.ts';
+import type { Counts, RecentStats } from './stats.ts';
+import { type Surroundings, systemSurroundings } from './surroundings.ts';
+import { tell } from './tell.ts';
+import type { Action, BreakerMode, BreakerOptions, BreakerSettings, BreakerState } from './types.ts';
+import type { Verdict } from './verdict.ts';
+
+/** How a breaker is doing. */
+export interface BreakerStats extends RecentStats {
+  name: string;
+  state: BreakerState;
+  mode: BreakerMode;
+  /** Why it is open. */
+  reason?: OpenReason | 'forced';
+  /** In how many ms it is worth calling again; 0 now. Absent while it is forced open. */
+  retryAfterMs?: number;
+  /** Calls that run, and calls that wait for a place. */
+  running: number;
+  queued: number;
+  /** What the breaker judges by. */
+  window: { calls: number; failures: number; slow: number; failurePercent: number; slowPercent: number };
+  /** The counts since the breaker was made; those beside it are of the last 10 s. */
+  totals: Counts;
+}
+
+/**
+ * Who is in the retry loop of a breaker. Two loops, one in the other, would multiply: 3 attempts of 3 are 9 calls of a
+ * service that is in trouble already.
+ */
+const retrying = new AsyncLocalStorage<true>();
+
+/**
+ * A function behind a circuit breaker. `fire` calls it, unless it has failed too often of late; then calls are refused at
+ * once, until a probe has shown that the service is back.
+ */
+export class Breaker<A extends unknown[] = unknown[], R = unknown> extends EventEmitter<BreakerEvents> {
+  readonly name: string;
+  readonly #action: Action;
+  readonly #options: FullOptions<A, R>;
+  readonly #core: Core;
+
+  /** `createBreaker` and `spillway.breaker` know the types of the function. Throws SPILLWAY_INVALID_OPTION. */
+  constructor(
+    name: string,
+    action: Action,
+    options: BreakerOptions<A, R> = {},
+    world: Surroundings = systemSurroundings,
+  ) {
+    super();
+    checkName('breaker', name);
+    this.name = name;
+    this.#action = action;
+    this.#options = resolveOptions(name, options);
+    this.#core = new Core(name, this.#options, world, this.#tell.bind(this));
+  }
+
+  /**
+   * Calls the function with these arguments, within the timeout, retries and places that are set. Settles exactly once.
+   *
+   * Rejects with the function's own error, or SPILLWAY_BREAKER_OPEN (`details.retryAfterMs`), SPILLWAY_BREAKER_TIMEOUT,
+   * SPILLWAY_BREAKER_FULL, SPILLWAY_CLOSED; with a fallback, with what that throws.
+   */
+  fire(...args: A): Promise<Awaited<R>> {
+    const core = this.#core;
+    const now = core.world.monotonic();
+    core.stats.at(now).fires += 1;
+    this.#tell('fire', args);
+    const { fallback } = this.#options;
+    const plain = fallback === undefined && core.settings.attempts === 1;
+    if (plain || core.mode === 'disabled' || core.mode === 'metrics-only') return this.#attempt(args, 1, now);
+    return fallback === undefined ? this.#persist(args) : this.#orFallback(args, fallback);
+  }
+
+  /**
+   * Lets one piece of work through that is no single promise, such as a stream; its outcome is reported to the permit. It
+   * takes a place, and no timeout. Throws as `fire` rejects; it never waits for a place.
+   */
+  begin(): Permit {
+    return startPermit(this.#core, false);
+  }
+
+  /** As `begin`, also when open; the state machine does not learn the outcome. Throws SPILLWAY_CLOSED. */
+  beginAnyway(): Permit {
+    return startPermit(this.#core, true);
+  }
+
+  /** What an error that `fire` rejected with says: the verdict, or `refused` when this breaker did not let the call through. */
+  judge(error: unknown): Verdict | 'refused' {
+    return this.#core.judge(error);
+  }
+
+  get state(): BreakerState {
+    return this.mode === 'forced-open' ? 'open' : this.#core.machine.state.kind;
+  }
+
+  get closed(): boolean {
+    return this.state === 'closed';
+  }
+
+  get opened(): boolean {
+    return this.state === 'open';
+  }
+
+  get halfOpen(): boolean {
+    return this.state === 'halfOpen';
+  }
+
+  get isShutdown(): boolean {
+    return this.#core.closed;
+  }
+
+  get mode(): BreakerMode {
+    return this.#core.mode;
+  }
+
+  /** In how many ms it is worth calling again: 0 now, Infinity while it is forced open. */
+  get retryAfterMs(): number {
+    return this.#core.retryAfterMs(this.#core.world.monotonic());
+  }
+
+  /** The timeout of one attempt, ms, or false. */
+  get timeoutMs(): number | false {
+    return this.#core.settings.timeoutMs;
+  }
+
+  /** The last 10 s in opossum's words, and how it stands. */
+  get stats(): BreakerStats {
+    const { stats, machine, bulkhead, world } = this.#core;
+    const now = world.monotonic();
+    const { calls, failures, slow } = machine.window(now);
+    const { state, mode, retryAfterMs } = this;
+    const forced = mode === 'forced-open';
+    const { state: inner } = machine;
+    return {
+      name: this.name,
+      state,
+      mode,
+      ...(forced ? { reason: 'forced' } : inner.kind === 'open' ? { reason: inner.reason } : {}),
+      ...(forced ? {} : { retryAfterMs }),
+      running: bulkhead.running,
+      queued: bulkhead.queued,
+      window: {
+        calls,
+        failures,
+        slow,
+        failurePercent: calls === 0 ? 0 : (100 * failures) / calls,
+        slowPercent: calls === 0 ? 0 : (100 * slow) / calls,
+      },
+      ...stats.recent(now),
+      totals: stats.totals(),
+    };
+  }
+
+  /** Effective at once; calls that run keep what they started with. Throws SPILLWAY_INVALID_OPTION. */
+  setMode(mode: BreakerMode, change: { by?: string; reason?: string } = {}): void {
+    checkMode(this.name, mode);
+    const previous = this.mode;
+    if (mode === previous) return;
+    this.#core.setMode(mode);
+    const { by, reason } = change;
+    this.#tell('mode', {
+      mode,
+      previous,
+      ...(by === undefined ? {} : { by }),
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+
+  /**
+   * Changes settings while it works: calls that run keep their timeout, and a changed window starts empty. Throws
+   * SPILLWAY_INVALID_OPTION, and then nothing has changed.
+   */
+  configure(changes: BreakerSettings): void {
+    this.#core.configure(changeSettings(this.name, this.#core.settings, changes));
+    this.#tell('configure', Object.keys(changes));
+  }
+
+  /** Closes the circuit by hand, and forgets what has been. */
+  close(): void {
+    this.#core.machine.close();
+  }
+
+  /** Ends it: further calls reject with SPILLWAY_CLOSED, those that run go on within their timeouts. */
+  shutdown(): void {
+    if (this.#core.closed) return;
+    this.#core.shutdown();
+    this.#tell('shutdown');
+    this.removeAllListeners();
+  }
+
+  #attempt(args: A, attempt: number, now: number): Promise<Awaited<R>> {
+    const core = this.#core;
+    if (core.mode === 'disabled' && !core.closed) return this.#unprotected(args);
+    if (!core.admits(now)) return Promise.reject(core.refuse(now));
+    if (!core.bulkhead.free && core.mode !== 'metrics-only') return this.#queue(args, attempt, now);
+    return this.#start(args, attempt, now);
+  }
+
+  #queue(args: A, attempt: number, now: number): Promise<Awaited<R>> {
+    const core = this.#core;
+    return new Promise((resolve, reject) => {
+      const enter = () => resolve(this.#start(args, attempt, core.world.monotonic()));
+      const refuse = () => {
+        const then = core.world.monotonic();
+        reject(core.refuseFull(then, then - now));
+      };
+      if (!core.bulkhead.wait(now + core.settings.queueWaitMs, enter, refuse)) refuse();
+    });
+  }
+
+  #start(args: A, attempt: number, now: number): Promise<Awaited<R>> {
+    const core = this.#core;
+    const context = this.#options.withContext ? new Context(attempt) : undefined;
+    const call = core.start(now, args, context);
+    if (call === undefined) return Promise.reject(core.refuse(now));
+    return new Promise((resolve, reject) => {
+      call.cut = reject;
+      const succeed = (value: unknown) => {
+        core.succeeded(call, value);
+        resolve(value as Awaited<R>);
+      };
+      const fail = (error: unknown) => {
+        core.failed(call, error);
+        reject(error);
+      };
+      try {
+        const result = this.#call(args, context);
+        if (isThenable(result)) result.then(succeed, fail);
+        else succeed(result);
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+
+  #call(args: A, context: Context | undefined): unknown {
+    const action = this.#action as (...args: unknown[]) => unknown;
+    return context === undefined ? action(...args) : action(context, ...args);
+  }
+
+  async #unprotected(args: A): Promise<Awaited<R>> {
+    return (await this.#call(args, this.#options.withContext ? new Context(1) : undefined)) as Awaited<R>;
+  }
+
+  async #persist(args: A): Promise<Awaited<R>> {
+    const core = this.#core;
+    const attempts = retrying.getStore() ? 1 : core.settings.attempts;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await retrying.run(true, () => this.#attempt(args, attempt, core.world.monotonic()));
+      } catch (error) {
+        const now = core.world.monotonic();
+        if (attempt >= attempts || core.judge(error) !== 'failure' || !core.admits(now)) throw error;
+        core.stats.at(now).retries += 1;
+        this.#tell('retry', error, attempt + 1);
+      }
+      const { retryMs: ms, retryFactor: factor, retryMaxMs: maxMs, retryJitter: jitter } = core.settings;
+      await core.sleep(backoffMs({ ms, factor, maxMs, jitter }, attempt, core.world.random()));
+    }
+  }
+
+  async #orFallback(args: A, fallback: NonNullable<FullOptions<A, R>['fallback']>): Promise<Awaited<R>> {
+    const core = this.#core;
+    try {
+      return await this.#persist(args);
+    } catch (error) {
+      const judgement = core.judge(error);
+      if (judgement === 'success' || judgement === 'ignore') throw error;
+      const result = fallback(...args, error);
+      core.stats.at(core.world.monotonic()).fallbacks += 1;
+      this.#tell('fallback', result, error);
+      return await result;
+    }
+  }
+
+  #tell<Name extends keyof BreakerEvents>(event: Name, ...args: BreakerEvents[Name]): void {
+    tell(() => this.emit(event, ...(args as never)));
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
+}

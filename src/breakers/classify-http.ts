@@ -1,0 +1,78 @@
+import { retryAfterMs } from './retry-after.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What fetch and undici answer with, as far as it is looked at here. */
+interface ResponseLike {
+  readonly status?: unknown;
+  readonly statusCode?: unknown;
+  readonly headers?: unknown;
+}
+
+/** Where clients keep the response of an error: fetch wrappers, OpenAI and Anthropic, the AI SDK, axios, got. */
+interface HttpErrorLike extends ResponseLike {
+  readonly responseHeaders?: unknown;
+  readonly response?: ResponseLike | null;
+  readonly code?: unknown;
+  readonly type?: unknown;
+  readonly error?: { readonly code?: unknown; readonly type?: unknown; readonly error?: unknown } | null;
+}
+
+const REQUEST_AT_FAULT: ReadonlySet<unknown> = new Set([
+  'context_length_exceeded',
+  'string_above_max_length',
+  'content_filter',
+  'content_policy_violation',
+  'invalid_request_error',
+  'invalid_prompt',
+]);
+
+/** Answered with 429, but waiting does not help. */
+const NO_MONEY: ReadonlySet<unknown> = new Set([
+  'insufficient_quota',
+  'billing_hard_limit_reached',
+  'billing_not_active',
+  'credit_balance_too_low',
+]);
+
+/** What a response says about its service: for calls that answer a failure with a response, as fetch does. */
+export function classifyResponse(response: unknown): Verdict {
+  const { status, statusCode, headers } = (response ?? {}) as ResponseLike;
+  const code = status ?? statusCode;
+  return typeof code === 'number' ? byStatus(code, headers, []) : 'success';
+}
+
+/** What the error of an HTTP client says; undefined when it carries no status. */
+export function classifyHttpError(error: object): Verdict | undefined {
+  const like = error as HttpErrorLike;
+  const { response } = like;
+  const codes = codesOf(like);
+  if (codes.some(code => REQUEST_AT_FAULT.has(code))) return 'success';
+  const status = [like.status, like.statusCode, response?.status, response?.statusCode].find(
+    each => typeof each === 'number' && each >= 400,
+  );
+  if (status === undefined) return undefined;
+  return byStatus(status as number, like.headers ?? like.responseHeaders ?? response?.headers, codes);
+}
+
+function byStatus(status: number, headers: unknown, codes: readonly unknown[]): Verdict {
+  if (status < 400) return 'success';
+  if (status === 401 || status === 402 || status === 403 || status === 407) return 'credentials';
+  if (status === 429 && codes.some(code => NO_MONEY.has(code))) return 'credentials';
+  if (status === 429) return { coolDownMs: retryAfterMs(headers) };
+  // 408 and 425: it was too slow, or too early, and says nothing against the request.
+  if (status < 500 && status !== 408 && status !== 425) return 'success';
+  const coolDownMs = retryAfterMs(headers);
+  return coolDownMs === undefined ? 'failure' : { coolDownMs };
+}
+
+/** `error.code` of OpenAI's SDK; a body `{ error: { code, type } }`; Anthropic's `{ error: { error: { type } } }`. */
+function codesOf(like: HttpErrorLike): unknown[] {
+  const codes: unknown[] = [like.code, like.type];
+  let inner: unknown = like.error;
+  for (let depth = 0; depth < 2 && typeof inner === 'object' && inner !== null; depth += 1) {
+    const { code, type, error } = inner as NonNullable<HttpErrorLike['error']>;
+    codes.push(code, type);
+    inner = error;
+  }
+  return codes;
+}

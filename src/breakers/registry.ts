@@ -1,0 +1,192 @@
+import { isDeepStrictEqual } from 'node:util';
+import { SpillwayError } from '../shared/errors.ts';
+import { type Logger, silentLogger } from '../shared/logger.ts';
+import { Breaker, type BreakerStats } from './breaker.ts';
+import { Chain, runTask } from './chain/chain.ts';
+import type { ChainOptions, Provider } from './chain/types.ts';
+import type { ModeChange } from './events.ts';
+import { type FetchLike, type GuardFetch, type GuardOptions, guardFetch } from './guards/fetch.ts';
+import { guardMongo, type MongoClientLike } from './guards/mongo.ts';
+import { guardPool, type PoolLike } from './guards/pg.ts';
+import { checkName } from './settings.ts';
+import { type Surroundings, systemSurroundings } from './surroundings.ts';
+import type { Action, BreakerMode, BreakerOptions, CallContext } from './types.ts';
+
+interface Registered {
+  readonly breaker: Breaker<never[], unknown>;
+  readonly action: Action;
+  readonly options: object;
+}
+
+/** All breakers of an application, by name. */
+export interface Breakers {
+  /** How each breaker is doing. */
+  stats(): Record<string, BreakerStats>;
+  /** The breaker of this name. Throws SPILLWAY_UNKNOWN_BREAKER. */
+  get(name: string): Breaker<never[], unknown>;
+  /** As `Breaker.setMode`. Throws SPILLWAY_UNKNOWN_BREAKER and SPILLWAY_INVALID_OPTION. */
+  setMode(name: string, mode: BreakerMode, change?: { by?: string; reason?: string }): void;
+  /** A `fetch` behind a breaker. */
+  readonly fetch: GuardFetch;
+  /** A node-postgres pool behind a breaker; see `guardPool`. */
+  pool<P extends PoolLike>(name: string, pool: P, options?: GuardOptions): P;
+  /** A MongoDB client behind a breaker; see `guardMongo`. */
+  mongo<C extends MongoClientLike>(name: string, client: C, options?: GuardOptions): C;
+}
+
+/** Makes a breaker, or gives the one that was made with this very function and these options. */
+export interface MakeBreaker {
+  /**
+   * With `withContext: true`, the function is given a `CallContext` before the arguments of `fire`: its `signal` is aborted
+   * when this call times out.
+   *
+   * Throws SPILLWAY_INVALID_OPTION, SPILLWAY_BREAKER_EXISTS, SPILLWAY_CLOSED.
+   */
+  <A extends unknown[], R>(
+    name: string,
+    fn: (context: CallContext, ...args: A) => R,
+    options: BreakerOptions<A, R> & { withContext: true },
+  ): Breaker<A, R>;
+  <A extends unknown[], R>(
+    name: string,
+    fn: (...args: A) => R,
+    options?: BreakerOptions<A, R> & { withContext?: false },
+  ): Breaker<A, R>;
+}
+
+/** Makes a chain of providers, each behind a breaker of its name. Throws as `MakeBreaker` does. */
+export type MakeChain = <A extends unknown[], R, C = never>(
+  name: string,
+  providers: readonly Provider<A, R, C>[],
+  options?: ChainOptions<A, R, C>,
+) => Chain<A, R, C>;
+
+/** A breaker of its own: no registry knows it, and nobody but its user shuts it down. */
+export const createBreaker: MakeBreaker = <A extends unknown[], R>(
+  name: string,
+  action: Action,
+  options: BreakerOptions<A, R> = {},
+): Breaker<A, R> => new Breaker<A, R>(name, action, options);
+
+/** One breaker a name, each change of state in the log, and all shut down together. */
+export class BreakerRegistry implements Breakers {
+  readonly #breakers = new Map<string, Registered>();
+  readonly #logger: Logger;
+  readonly #world: Surroundings;
+  #closed = false;
+
+  constructor(logger: Logger = silentLogger, world: Surroundings = systemSurroundings) {
+    this.#logger = logger;
+    this.#world = world;
+  }
+
+  readonly breaker: MakeBreaker = <A extends unknown[], R>(
+    name: string,
+    action: Action,
+    options: BreakerOptions<A, R> = {},
+  ): Breaker<A, R> => {
+    if (this.#closed) throw new SpillwayError('SPILLWAY_CLOSED', 'This Spillway is closed');
+    const known = this.#breakers.get(name);
+    if (known !== undefined) {
+      if (known.action !== action || !isDeepStrictEqual(known.options, { ...options })) throw exists(name);
+      return known.breaker as unknown as Breaker<A, R>;
+    }
+    const breaker = new Breaker<A, R>(name, action, options, this.#world);
+    const registered = breaker as unknown as Breaker<never[], unknown>;
+    this.#breakers.set(name, { breaker: registered, action, options: { ...options } });
+    breaker.once('shutdown', () => this.#breakers.delete(name));
+    this.#log(registered);
+    return breaker;
+  };
+
+  readonly chain: MakeChain = <A extends unknown[], R, C>(
+    name: string,
+    providers: readonly Provider<A, R, C>[],
+    options: ChainOptions<A, R, C> = {},
+  ): Chain<A, R, C> => {
+    checkName('chain', name);
+    if (!Array.isArray(providers) || providers.length === 0) throw noProviders(name);
+    const candidates = providers.map(provider => {
+      checkName('provider', provider.name);
+      const own = { preset: 'ai', ...provider.breaker, withContext: true } as const;
+      return { provider, breaker: this.breaker(provider.name, runTask, own) };
+    });
+    return new Chain(name, candidates, options, this.#world);
+  };
+
+  stats(): Record<string, BreakerStats> {
+    return Object.fromEntries([...this.#breakers].map(([name, { breaker }]) => [name, breaker.stats]));
+  }
+
+  get(name: string): Breaker<never[], unknown> {
+    const known = this.#breakers.get(name);
+    if (known !== undefined) return known.breaker;
+    const names = [...this.#breakers.keys()];
+    throw new SpillwayError(
+      'SPILLWAY_UNKNOWN_BREAKER',
+      `There is no breaker ${JSON.stringify(String(name).slice(0, 100))}; known are: ${names.join(', ') || 'none'}`,
+      { details: { breaker: String(name).slice(0, 100), known: names } },
+    );
+  }
+
+  setMode(name: string, mode: BreakerMode, change?: { by?: string; reason?: string }): void {
+    this.get(name).setMode(mode, change);
+  }
+
+  readonly fetch = ((name: string, options?: GuardOptions, fetch?: FetchLike) =>
+    guardFetch(this.breaker, name, options, fetch)) as GuardFetch;
+
+  pool<P extends PoolLike>(name: string, pool: P, options?: GuardOptions): P {
+    return guardPool(this.breaker, name, pool, options);
+  }
+
+  mongo<C extends MongoClientLike>(name: string, client: C, options?: GuardOptions): C {
+    return guardMongo(this.breaker, name, client, options);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { breaker } of [...this.#breakers.values()]) breaker.shutdown();
+  }
+
+  #log(breaker: Breaker<never[], unknown>): void {
+    const { name } = breaker;
+    breaker.on('open', ({ reason, openForMs }) => {
+      const until = openForMs === undefined ? 'until its mode is changed' : `for ${Math.ceil(openForMs)} ms`;
+      this.#logger.warn({ breaker: name, reason, openForMs }, `Breaker ${name} opened ${until}: ${reason}`);
+    });
+    breaker.on('halfOpen', () => this.#logger.info({ breaker: name }, `Breaker ${name} probes`));
+    breaker.on('close', () => this.#logger.info({ breaker: name }, `Breaker ${name} closed`));
+    breaker.on('alert', ({ error }) => {
+      const message = `The service behind breaker ${name} refuses every call: check its key, its payment and its rights`;
+      this.#logger.error({ breaker: name, err: error }, message);
+    });
+    breaker.on('mode', change => this.#logger.warn({ breaker: name, ...change }, modeMessage(name, change)));
+    breaker.on('configure', changed => {
+      this.#logger.info(
+        { breaker: name, changed },
+        `Breaker ${name} has other settings: ${changed.join(', ')}`,
+      );
+    });
+  }
+}
+
+function noProviders(chain: string): SpillwayError {
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Chain ${JSON.stringify(chain)} needs a list of at least one provider`,
+    { details: { chain, option: 'providers', range: 'at least one' } },
+  );
+}
+
+function exists(name: string): SpillwayError {
+  return new SpillwayError(
+    'SPILLWAY_BREAKER_EXISTS',
+    `There is a breaker ${JSON.stringify(name)} already, with another function or other options; make it once and pass it on, use breakers.get(name), or choose another name`,
+    { details: { breaker: name } },
+  );
+}
+
+function modeMessage(name: string, { mode, previous, by, reason }: ModeChange): string {
+  return `Breaker ${name} is ${mode}, was ${previous}${by ? ` (by ${by}${reason ? `: ${reason}` : ''})` : ''}`;
+}

@@ -1,0 +1,2 @@
+export { breakerRoutes } from './breakers.ts';
+export type { Authorize, RouteOptions } from './route-options.ts';
