@@ -1,6 +1,7 @@
 import { addBulk } from './add-bulk.ts';
 import { addConcurrent } from './add-concurrent.ts';
 import { addSequential } from './add-sequential.ts';
+import { breaker } from './breaker.ts';
 import { depth } from './depth.ts';
 import { eventLoop } from './event-loop.ts';
 import type { Benchmark } from './harness/benchmark.ts';
@@ -20,6 +21,7 @@ export const benchmarks: readonly Benchmark[] = [
   memory,
   idle,
   eventLoop,
+  breaker,
 ];
 
 export function benchmarkNamed(name: string): Benchmark {

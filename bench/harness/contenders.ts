@@ -1,7 +1,8 @@
 /** Who takes part: which store, and for the webhook benchmark which server in front of it. */
 export interface Contender {
   readonly name: string;
-  readonly store: 'redis' | 'redis and standby' | 'sqlite full' | 'sqlite normal';
+  /** `none`: it keeps nothing outside its process. */
+  readonly store: 'redis' | 'redis and standby' | 'sqlite full' | 'sqlite normal' | 'none';
   readonly server?: 'express' | 'fastify' | 'spillway';
 }
 
@@ -22,6 +23,11 @@ export const spillwayServer: Contender = {
 /** The baseline comes first: every ratio is to it. */
 export const engineContenders = [bullmqRedis, spillwayFailover, spillwayFull, spillwayNormal] as const;
 export const webhookContenders = [expressBullmq, fastifyBullmq, spillwayServer] as const;
+
+export const opossum: Contender = { name: 'opossum', store: 'none' };
+export const cockatiel: Contender = { name: 'cockatiel', store: 'none' };
+export const spillwayBreaker: Contender = { name: 'spillway breaker', store: 'none' };
+export const breakerContenders = [opossum, cockatiel, spillwayBreaker] as const;
 
 /** The same contender under a second name, to measure a thing against itself. */
 export function twinOf(contender: Contender): Contender {

@@ -42,7 +42,18 @@ export async function openEngine(store: StoreAddress): Promise<Engine> {
       return failoverEngine(store.port, store.file);
     case 'sqlite':
       return sqliteEngine(store.file, store.durability);
+    case 'none':
+      return noEngine;
   }
+}
+
+const noEngine: Engine = {
+  queue: name => refuse(name),
+  worker: name => refuse(name),
+};
+
+function refuse(name: string): never {
+  throw new Error(`This contender has no store to keep queue ${name} in`);
 }
 
 /** Connection options as a user would write them: host and port, everything else BullMQ's own default. */

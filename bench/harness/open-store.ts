@@ -23,6 +23,7 @@ export async function openStore(
   directory: string,
   redisBinary: string,
 ): Promise<OpenStore> {
+  if (contender.store === 'none') return { address: { kind: 'none' }, close: async () => {} };
   const folder = await mkdtemp(join(directory, 'run-'));
   folders.add(folder);
   const remove = async () => {

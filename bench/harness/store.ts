@@ -2,4 +2,5 @@
 export type StoreAddress =
   | { readonly kind: 'redis'; readonly port: number }
   | { readonly kind: 'failover'; readonly port: number; readonly file: string }
-  | { readonly kind: 'sqlite'; readonly file: string; readonly durability: 'full' | 'normal' };
+  | { readonly kind: 'sqlite'; readonly file: string; readonly durability: 'full' | 'normal' }
+  | { readonly kind: 'none' };

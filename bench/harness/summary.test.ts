@@ -63,6 +63,13 @@ describe('summarise', () => {
     expect(row?.verdicts[0]?.met).toBe(false);
   });
 
+  it('compares a metric with the baseline it names', () => {
+    const [rate] = benchmark.metrics;
+    const beside = { ...benchmark, metrics: [{ ...rate!, baseline: 'ours' }] };
+    const rows = summarise(beside, [base, ours], [run(base, 0, 10), run(ours, 0, 40)]);
+    expect(rows.map(row => row.ratio?.median)).toEqual([0.25, undefined]);
+  });
+
   it('gives the baseline no ratio to itself', () => {
     expect(summarise(benchmark, [base, ours], [run(base, 0, 10)])[0]).toMatchObject({
       median: 10,

@@ -282,7 +282,7 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   }
 
   #tell<Name extends keyof BreakerEvents>(event: Name, ...args: BreakerEvents[Name]): void {
-    tell(() => this.emit(event, ...(args as never)));
+    if (this.listenerCount(event) > 0) tell(() => this.emit(event, ...(args as never)));
   }
 }
 
