@@ -2,7 +2,7 @@ import type { IQueueBackend, JobsOptions, KeepJobs, MinimalJob } from 'bullmq';
 import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, flowEntries } from './entries.ts';
-import type { StoredOperation } from './ledger/index.ts';
+import type { Json, StoredOperation } from './ledger/index.ts';
 import { HELD } from './unknown.ts';
 
 const PAGE = 200;
@@ -13,6 +13,8 @@ const GONE = -1;
 const NO_LOCK = -2;
 const NOT_ACTIVE = -3;
 const OTHER_LOCK = -6;
+/** Its refusal to complete a parent with a failed child, which a worker that is told so reports as a failure. */
+const FAILED_CHILD = -9;
 
 type Args = readonly unknown[];
 
@@ -121,6 +123,9 @@ async function report(controller: Controller, entry: StoredOperation): Promise<v
   } else if (refusal?.code === OTHER_LOCK) {
     statistics.duplicates += 1;
     controller.emit('duplicate', { queue: entry.queue, job: id, how: 'it runs again on another worker' });
+  } else if (refusal?.code === FAILED_CHILD) {
+    const failure = [(refusal.error as Error).message, null, tokenOf(entry), (entry.args as Args)[3]];
+    await reportWith(backend, { ...entry, op: 'failed', args: failure as Json[] }, ANY_LOCK);
   } else if (refusal !== undefined && refusal.code !== GONE) {
     // Gone is a job that was reported already and removed, or lost with its queue: it is not to run again either way.
     throw refusal.error;

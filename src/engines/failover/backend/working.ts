@@ -272,7 +272,7 @@ export abstract class WorkingBackend extends ProducingBackend {
     const moved = await this.#putBack(jobId, 'delayed', args, (backend, plain) =>
       backend.moveToDelayed(jobId, timestamp, delay, token, plain ? { ...opts, fetchNext: false } : opts),
     );
-    if (moved.inFull || opts.fetchNext !== true) return this.#claimed(moved.value, moved.place);
+    if (moved.inFull || opts.fetchNext !== true) return this.#claimed(moved.value ?? [], moved.place);
     return this.moveToActive(token, this.options.name);
   }
 
