@@ -63,6 +63,8 @@ export class LossWatch {
     if (this.#known === undefined || this.#known.sentinel !== sentinel || this.#known.runId !== runId) {
       // Another process of the machine may have seen it, and mended it.
       const stored = (await ledger.getFact(identity, 'life')) as Life | undefined;
+      const sawIt = this.#known?.sentinel !== undefined && stored?.sentinel !== this.#known.sentinel;
+      if (sawIt) this.#happenedAt = this.#clock.monotonic();
       if (stored !== undefined) this.#known = { ...this.#known, ...stored };
     }
     const known = this.#known;
@@ -88,7 +90,9 @@ export class LossWatch {
 
   /** Adds again the journal's jobs that are missing. */
   async #recover(kind: Loss['kind'], since: number, isNew: boolean): Promise<void> {
-    const { ledger, options, statistics } = this.#controller;
+    const { ledger, journal, options, statistics } = this.#controller;
+    // What has just finished here is not to run again.
+    await journal?.flushed();
     let recovered = 0;
     let after = 0;
     for (;;) {

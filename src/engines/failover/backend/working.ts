@@ -178,8 +178,9 @@ export abstract class WorkingBackend extends ProducingBackend {
     const keep = async (failed: Failed<Finished>): Promise<Finished> => {
       const finishedOn = Date.now();
       if (takeNext) this.#lookAfter(failed, token, ({ result }) => result);
-      const { op, args } = report;
-      await controller.keepReport({ queue: this.qualifiedName, job: id, op, args: args() });
+      const { op } = report;
+      const args = [...report.args(), failed.refused === true];
+      await controller.keepReport({ queue: this.qualifiedName, job: id, op, args });
       this.claims.delete(id);
       return { result: fetchNext ? await this.#claimOnStandby(token, this.options.name) : [], finishedOn };
     };
@@ -245,7 +246,7 @@ export abstract class WorkingBackend extends ProducingBackend {
   /** @throws the refusal, when no fault explains it. */
   async #explained(id: string, refusal: unknown): Promise<Failed<never>> {
     if (await isFaultsDoing(this.controller, this.qualifiedName, id, refusal)) {
-      return { ok: false, applied: 'no', failure: 'other' };
+      return { ok: false, applied: 'no', failure: 'other', refused: true };
     }
     return this.#unlessRefused(id, Promise.reject(refusal));
   }
