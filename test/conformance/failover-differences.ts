@@ -1,6 +1,4 @@
-import type { Flavour } from './switching.ts';
-
-/** Why the failover engine answers otherwise than Redis while, or after, the primary was away. */
+/** Why the failover engine answers otherwise than Redis while the primary is away. */
 export const reasons = {
   unseen:
     'A job or scheduler that is not on the standby may be on the primary, which cannot be asked: it is not called missing.',
@@ -8,7 +6,7 @@ export const reasons = {
 } as const;
 
 export type Reason = keyof typeof reasons;
-export type State = 'standby' | Flavour;
+export type State = 'standby';
 
 /** By state and reason the behaviours that differ, as `<group> > <name>`. All others answer as Redis does. */
 const lists: Readonly<Record<State, Readonly<Partial<Record<Reason, readonly string[]>>>>> = {
@@ -45,8 +43,6 @@ const lists: Readonly<Record<State, Readonly<Partial<Record<Reason, readonly str
       'progress and data > new data for a job that is missing',
     ],
   },
-  return: {},
-  blip: {},
 };
 
 /** The behaviours that differ in a state, each with its reason. */

@@ -85,6 +85,27 @@ describe('journal: until-completed', () => {
     expect(failed).toEqual([]);
     await redis.quit();
   });
+
+  it('one that another worker has run again by then is counted as run twice', async () => {
+    await using rig = await Rig.start({ journal: 'until-completed' });
+    const queue = rig.queue();
+    await queue.add('twice', {}, { jobId: 'twice' });
+    const worker = rig.worker(null);
+    const first = await worker.getNextJob('first', { block: false });
+    const redis = new Redis(rig.redis.port);
+    await redis.flushall();
+    await until(() => rig.told.loss.length > 0, 'the loss to be noticed');
+    const runs = new Runs();
+    rig.worker(async ({ name }) => runs.add(name));
+    await until(async () => (await queue.getJobCounts('completed')).completed === 1, 'it to run again');
+    await first?.moveToCompleted('late', 'first', false);
+    await until(() => rig.engine.status().reportsDelivered === 1, 'the report');
+    expect(rig.told.duplicate).toEqual([
+      { queue: 'bull:q', job: 'twice', how: 'it ran again on another worker' },
+    ]);
+    expect(rig.engine.status().duplicates).toBe(1);
+    await redis.quit();
+  });
 });
 
 describe('journal: off', () => {

@@ -206,8 +206,6 @@ describe('with PostgreSQL as its primary', () => {
     await queue.add('x', 'meanwhile');
     await reaches(spillway, 'standby');
     await queue.add('x', 'later', { delay: 3_600_000 });
-    // Not sooner: BullMQ's connection for waiting workers has a moment, when it has just been made, in which nobody
-    // listens to its errors.
     const done: unknown[] = [];
     spillway.worker('jobs', async job => void done.push(job.data));
     await eventually(() => expect(done).toContain('meanwhile'));

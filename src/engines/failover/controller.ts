@@ -55,7 +55,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly ladder = new Ladder(this);
   readonly claims = new Claims();
   readonly betweenBatches = new BetweenBatches();
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #ids: JobIds;
   readonly #machine: StateMachine;
   readonly #loss: LossWatch;
@@ -80,7 +80,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.standby = standby;
     this.target = primary.target;
     this.identity = primary.identity;
-    this.#clock = clock;
+    this.clock = clock;
     this.primaryMs = options.deadlineMs - Math.min(STANDBY_MS, options.deadlineMs / 4);
     this.deadlines = new Deadlines();
     this.unknownAdds = new UnknownAdds(this, clock);
@@ -133,8 +133,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   /** Whether the primary was away, or lost its data, after a job of it was claimed: a lost lock is no wonder then. */
   hasLivedThroughOutage(claimed: number | undefined): boolean {
-    if (claimed === undefined || claimed === ON_STANDBY) return false;
-    return claimed !== this.epoch || this.#loss.happenedRecently;
+    if (claimed === ON_STANDBY) return false;
+    // Without a claim, another worker of this process has had it, and is done with it.
+    return (claimed !== undefined && claimed !== this.epoch) || this.#loss.happenedRecently;
   }
 
   /**
@@ -150,7 +151,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     return {
       state,
       reason,
-      forMs: this.#clock.monotonic() - since,
+      forMs: this.clock.monotonic() - since,
       target: this.target,
       rung: this.usesPrimary ? 'primary' : this.ladder.rung,
       journal: this.options.journal,
@@ -171,7 +172,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     return [...names].filter(queue => splitQueue(queue).name !== '');
   }
 
-  newJobId(_queue: string): string {
+  newJobId(): string {
     return this.#ids.next();
   }
 
@@ -244,6 +245,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (this.usesPrimary) this.#returning.soon();
   }
 
+  /** A job ran twice, or is about to, because of a fault. */
+  countDuplicate(queue: string, job: string, how: string): void {
+    this.statistics.duplicates += 1;
+    this.emit('duplicate', { queue, job, how });
+  }
+
   /** Ends in the background; its failure is told, not thrown. */
   own(work: Promise<unknown>): void {
     this.#background.own(work);
@@ -270,7 +277,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   }
 
   #handle(input: Input): void {
-    const step = this.#machine.handle(input, this.#clock.monotonic());
+    const step = this.#machine.handle(input, this.clock.monotonic());
     if (step.transition !== undefined) this.#changed(step.transition);
     this.#plan(step);
   }
@@ -381,7 +388,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     const stopped = this.#returning.stop();
     await this.maintenance.close();
     await stopped;
-    await this.journal?.close();
+    await this.journal?.flushed();
     await this.#background.ended();
     this.deadlines.close();
     await this.standby.close();

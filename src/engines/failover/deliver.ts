@@ -2,7 +2,7 @@ import type { IQueueBackend, JobsOptions, KeepJobs, MinimalJob } from 'bullmq';
 import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, flowEntries } from './entries.ts';
-import type { StoredOperation } from './ledger/index.ts';
+import type { Json, StoredOperation } from './ledger/index.ts';
 import { HELD } from './unknown.ts';
 
 const PAGE = 200;
@@ -13,6 +13,11 @@ const GONE = -1;
 const NO_LOCK = -2;
 const NOT_ACTIVE = -3;
 const OTHER_LOCK = -6;
+/** Its refusal to complete a parent with a failed child, which a worker that is told so reports as a failure. */
+const FAILED_CHILD = -9;
+
+/** Where the arguments of `completed` and `failed` say that the primary has refused the report already. */
+const REFUSED_AT = 6;
 
 type Args = readonly unknown[];
 
@@ -109,6 +114,7 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
 async function report(controller: Controller, entry: StoredOperation): Promise<void> {
   const id = entry.job ?? '';
   const { statistics, maintenance } = controller;
+  const tellDuplicate = (how: string) => controller.countDuplicate(entry.queue, id, how);
   const metrics = Number((entry.args as Args)[5] ?? 0);
   const backend = maintenance.queue(entry.queue, metrics);
   let refusal = await refusalOf(reportWith(backend, entry, tokenOf(entry)));
@@ -116,11 +122,15 @@ async function report(controller: Controller, entry: StoredOperation): Promise<v
   if (refusal?.code === NOT_ACTIVE) {
     const state = await backend.getState(id);
     if (state === 'completed' || state === 'failed') {
-      // The call was carried out though its answer got lost, or the job ran again elsewhere: can't be told apart.
+      // One that was not answered may have been carried out: this can't be told from a job that ran again elsewhere.
+      if ((entry.args as Args)[REFUSED_AT] === true) tellDuplicate('it ran again on another worker');
     } else if (await maintenance.reclaim(entry.queue, id)) await reportWith(backend, entry, ANY_LOCK);
+    else if (state !== 'unknown') tellDuplicate('it waits to be run again');
   } else if (refusal?.code === OTHER_LOCK) {
-    statistics.duplicates += 1;
-    controller.emit('duplicate', { queue: entry.queue, job: id, how: 'it runs again on another worker' });
+    tellDuplicate('it runs again on another worker');
+  } else if (refusal?.code === FAILED_CHILD) {
+    const failure = [(refusal.error as Error).message, null, tokenOf(entry), (entry.args as Args)[3]];
+    await reportWith(backend, { ...entry, op: 'failed', args: failure as Json[] }, ANY_LOCK);
   } else if (refusal !== undefined && refusal.code !== GONE) {
     // Gone is a job that was reported already and removed, or lost with its queue: it is not to run again either way.
     throw refusal.error;

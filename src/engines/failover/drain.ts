@@ -73,7 +73,7 @@ export class Drain {
     try {
       const { duplicates } = await maintenance.addBatch(name, units);
       for (const { queue, job } of duplicates) {
-        this.#controller.emit('duplicate', { queue, job, how: 'the primary has a job of this id' });
+        this.#controller.countDuplicate(queue, job, 'the primary has a job of this id');
       }
     } catch (error) {
       await ledger.returnBatch(batch, wasNotApplied(error) ? [] : jobRefs(units));

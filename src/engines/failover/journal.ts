@@ -120,7 +120,8 @@ export class Journal {
     }
   }
 
-  async close(): Promise<void> {
+  /** No copy is left of a job that had finished before. */
+  async flushed(): Promise<void> {
     await this.#flushing;
   }
 }

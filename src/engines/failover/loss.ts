@@ -27,6 +27,7 @@ export class LossWatch {
   readonly #processId: string;
   #known: Life | undefined;
   #counted = new Map<string, number>();
+  #schedulers = 0;
   #countedAt = Number.NEGATIVE_INFINITY;
   #aliveAt = Number.NEGATIVE_INFINITY;
   #happenedAt = Number.NEGATIVE_INFINITY;
@@ -62,6 +63,8 @@ export class LossWatch {
     if (this.#known === undefined || this.#known.sentinel !== sentinel || this.#known.runId !== runId) {
       // Another process of the machine may have seen it, and mended it.
       const stored = (await ledger.getFact(identity, 'life')) as Life | undefined;
+      const sawIt = this.#known?.sentinel !== undefined && stored?.sentinel !== this.#known.sentinel;
+      if (sawIt) this.#happenedAt = this.#clock.monotonic();
       if (stored !== undefined) this.#known = { ...this.#known, ...stored };
     }
     const known = this.#known;
@@ -87,7 +90,9 @@ export class LossWatch {
 
   /** Adds again the journal's jobs that are missing. */
   async #recover(kind: Loss['kind'], since: number, isNew: boolean): Promise<void> {
-    const { ledger, options, statistics } = this.#controller;
+    const { ledger, journal, options, statistics } = this.#controller;
+    // What has just finished here is not to run again.
+    await journal?.flushed();
     let recovered = 0;
     let after = 0;
     for (;;) {
@@ -98,13 +103,23 @@ export class LossWatch {
       const entries = rows.map(({ json }) => JSON.parse(json) as JournalCopy).filter(({ at }) => at >= since);
       recovered += await this.#addMissing(entries);
     }
-    const lost = kind === 'rolled-back' ? 0 : Math.max(0, this.lastCount - recovered);
+    const lost = kind === 'rolled-back' ? 0 : this.#lostOf(this.lastCount - recovered);
     if (recovered === 0 && (kind === 'rolled-back' || isNew)) return;
     this.#happenedAt = this.#clock.monotonic();
     this.#counted.clear();
     statistics.recovered += recovered;
     statistics.lost += lost;
     this.#controller.emit('loss', { kind, recovered, lost, journal: options.journal });
+  }
+
+  /**
+   * How many of the jobs that were counted and are not in the journal are lost. A complete journal has all of this
+   * machine's but for these; others add their own again, and the count may be of some moments ago.
+   */
+  #lostOf(missing: number): number {
+    const { options, statistics } = this.#controller;
+    const withoutCopy = statistics.withoutCopy + this.#schedulers;
+    return Math.max(0, options.journal === 'until-completed' ? Math.min(missing, withoutCopy) : missing);
   }
 
   async #addMissing(entries: readonly AddEntry[]): Promise<number> {
@@ -142,15 +157,23 @@ export class LossWatch {
     const now = this.#clock.monotonic();
     if (now - this.#countedAt < COUNT_MS || !this.#controller.usesPrimary) return;
     this.#countedAt = now;
+    let schedulers = 0;
     for (const queue of this.#controller.queues) {
-      const counts = await this.#controller.maintenance
-        .queue(queue)
-        .getCounts(['wait', 'active', 'delayed', 'prioritized', 'waiting-children']);
+      const backend = this.#controller.maintenance.queue(queue);
+      const counts = await backend.getCounts([
+        'wait',
+        'active',
+        'delayed',
+        'prioritized',
+        'waiting-children',
+      ]);
+      schedulers += await backend.getJobSchedulersCount();
       this.#counted.set(
         queue,
         counts.reduce((sum, count) => sum + count, 0),
       );
     }
+    this.#schedulers = schedulers;
   }
 }
 

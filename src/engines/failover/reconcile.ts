@@ -5,6 +5,8 @@ import type { Json, Outcome, UnknownJob } from './ledger/index.ts';
 
 const PAGE = 200;
 const ANY_LOCK = '0';
+/** What removing a job answers when that was done. */
+const REMOVED = 1;
 
 /**
  * Adds whose outcome was unknown have a copy on the standby and may have a twin on the primary: makes one job of the two.
@@ -45,6 +47,9 @@ async function settle(controller: Controller, add: UnknownJob, mayGoOn: () => bo
   if (copy !== 'waits') {
     if (there === 'active' || there === 'completed' || there === 'failed') countDuplicate(controller, add);
     else if (await controller.maintenance.reclaim(queue, job)) await finishTwin(backend, job, copy);
+    // A primary that can't be told how it ended: the twin goes, and the copy here stands for the job.
+    else if ((await backend.remove(job, false)) === REMOVED) return true;
+    else countDuplicate(controller, add);
   }
   // The one on the primary is the job from now on.
   const { prefix, name } = splitQueue(queue);
@@ -53,8 +58,7 @@ async function settle(controller: Controller, add: UnknownJob, mayGoOn: () => bo
 }
 
 function countDuplicate(controller: Controller, { queue, job }: UnknownJob): void {
-  controller.statistics.duplicates += 1;
-  controller.emit('duplicate', { queue, job, how: 'it ran on the standby and on the primary' });
+  controller.countDuplicate(queue, job, 'it ran on the standby and on the primary');
 }
 
 async function finishTwin(backend: IQueueBackend, job: string, { outcome, value }: Outcome): Promise<void> {

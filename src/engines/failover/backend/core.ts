@@ -37,6 +37,8 @@ export interface Failed<T> {
   applied: 'no' | 'unknown';
   failure: FailureClass | 'away';
   error?: Error;
+  /** The primary has said no, for a reason that a fault explains. */
+  refused?: boolean;
   /** The answer, if it comes after all. */
   late?: Promise<T>;
 }
@@ -139,11 +141,12 @@ export abstract class FailoverCore extends EventEmitter {
     const { primaryMs } = this.controller;
     if (primary !== undefined) return this.#send(primary, primaryMs, call, { then, otherwise, refused });
     // Connecting counts: the caller waits no longer than for one call.
-    const started = performance.now();
+    const { clock } = this.controller;
+    const started = clock.monotonic();
     const { epoch } = this.controller;
     return this.parts.link.open().then(
       opened => {
-        const left = Math.max(LEAST_MS, primaryMs - (performance.now() - started));
+        const left = Math.max(LEAST_MS, primaryMs - (clock.monotonic() - started));
         return this.#send(opened, left, call, { then, otherwise, refused });
       },
       error => {

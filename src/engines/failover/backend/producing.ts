@@ -17,7 +17,7 @@ type FlowEntry = Parameters<IQueueBackend['addFlow']>[0][number];
  */
 export abstract class ProducingBackend extends FailoverCore {
   addJob(job: JobJson, jobId: string, parentKeyOpts: ParentKeyOpts = {}): Promise<string> {
-    const id = jobId ? String(jobId) : this.controller.newJobId(this.qualifiedName);
+    const id = jobId ? String(jobId) : this.controller.newJobId();
     const { controller } = this;
     // A name of ours is nobody else's: only what was named, de-duplicated or given a parent may concern the standby's jobs.
     const concernsOthers =
@@ -63,7 +63,7 @@ export abstract class ProducingBackend extends FailoverCore {
   ): Promise<string[]> {
     const named = given.map(each => ({
       ...each,
-      jobId: each.jobId ? String(each.jobId) : this.controller.newJobId(this.qualifiedName),
+      jobId: each.jobId ? String(each.jobId) : this.controller.newJobId(),
     }));
     const entries = named.map(each => this.#entry(each.job, each.jobId, each.parentKeyOpts));
     if (this.standbyHolds) {

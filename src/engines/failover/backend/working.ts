@@ -1,6 +1,5 @@
 import type {
   IQueueBackend,
-  JobsOptions,
   KeepJobs,
   MinimalJob,
   MoveToDelayedOpts,
@@ -14,36 +13,20 @@ import { isFaultsDoing } from '../refusals.ts';
 import { unlessOut } from '../standby-watch.ts';
 import type { Failed, Outcome } from './core.ts';
 import { ProducingBackend } from './producing.ts';
+import {
+  type Answer,
+  type Finished,
+  finishOpts,
+  isTelling,
+  type Keep,
+  type MaybeAnswer,
+  type Report,
+} from './report.ts';
 
 /** BullMQ's refusal of a report with another token than the lock's. */
 const OTHERS_LOCK = -6;
 /** How many events a queue keeps, unless its settings say otherwise. */
 const MAX_EVENTS = 10_000;
-
-/** A claim's answer: the job or null, its id, when the rate limit ends, when the next delayed job is due. */
-type Answer = unknown[];
-/** What the contract's reports answer: a claim, or nothing. */
-type MaybeAnswer = Awaited<ReturnType<IQueueBackend['moveToDelayed']>>;
-type Finished = { result: MaybeAnswer; finishedOn: number };
-type Keep = boolean | number | KeepJobs | undefined;
-
-/** How a job ended, and how to say so to a backend. */
-interface Report {
-  op: 'completed' | 'failed';
-  /** What must be kept of it when it can't be said now. */
-  args(): readonly unknown[];
-  to(backend: IQueueBackend, fetchNext: boolean): Promise<Finished>;
-}
-
-/** What BullMQ's Redis backend reads of a job when it finishes it. */
-type FinishOpts = Pick<
-  JobsOptions,
-  | 'attempts'
-  | 'failParentOnFailure'
-  | 'continueParentOnFailure'
-  | 'ignoreDependencyOnFailure'
-  | 'removeDependencyOnFailure'
->;
 
 /** The operations of workers: claim, finish, retry, delay, locks, stalled jobs. */
 export abstract class WorkingBackend extends ProducingBackend {
@@ -178,10 +161,12 @@ export abstract class WorkingBackend extends ProducingBackend {
     const keep = async (failed: Failed<Finished>): Promise<Finished> => {
       const finishedOn = Date.now();
       if (takeNext) this.#lookAfter(failed, token, ({ result }) => result);
-      const { op, args } = report;
-      await controller.keepReport({ queue: this.qualifiedName, job: id, op, args: args() });
+      const { op } = report;
+      const args = [...report.args(), failed.refused === true];
+      await controller.keepReport({ queue: this.qualifiedName, job: id, op, args });
       this.claims.delete(id);
-      return { result: fetchNext ? await this.#claimOnStandby(token, this.options.name) : [], finishedOn };
+      const next = fetchNext ? await this.#claimOnStandby(token, this.options.name) : [];
+      return { result: isTelling(next) ? next : [], finishedOn };
     };
     return this.orElse<Finished, Finished>(
       primary => report.to(primary, takeNext),
@@ -210,7 +195,7 @@ export abstract class WorkingBackend extends ProducingBackend {
     if (!usesPrimary) return { ...finished, result: this.#claimed(finished.result, 'standby') };
     const result = fetchNext ? await this.#next(token, finished.result) : finished.result;
     // As Redis does, not when it says what to wait for.
-    if (!result?.[0] && !result?.[2] && !result?.[3]) await this.#tellDrained();
+    if (!isTelling(result)) await this.#tellDrained();
     return { ...finished, result };
   }
 
@@ -227,7 +212,7 @@ export abstract class WorkingBackend extends ProducingBackend {
   /** The next job, asked for apart from the report. */
   async #next(token: string, otherwise: MaybeAnswer): Promise<MaybeAnswer> {
     const answer = await this.moveToActive(token, this.options.name);
-    return answer.length > 0 ? answer : otherwise;
+    return isTelling(answer) ? answer : otherwise;
   }
 
   /**
@@ -245,7 +230,7 @@ export abstract class WorkingBackend extends ProducingBackend {
   /** @throws the refusal, when no fault explains it. */
   async #explained(id: string, refusal: unknown): Promise<Failed<never>> {
     if (await isFaultsDoing(this.controller, this.qualifiedName, id, refusal)) {
-      return { ok: false, applied: 'no', failure: 'other' };
+      return { ok: false, applied: 'no', failure: 'other', refused: true };
     }
     return this.#unlessRefused(id, Promise.reject(refusal));
   }
@@ -272,8 +257,8 @@ export abstract class WorkingBackend extends ProducingBackend {
     const moved = await this.#putBack(jobId, 'delayed', args, (backend, plain) =>
       backend.moveToDelayed(jobId, timestamp, delay, token, plain ? { ...opts, fetchNext: false } : opts),
     );
-    if (moved.inFull || opts.fetchNext !== true) return this.#claimed(moved.value, moved.place);
-    return this.moveToActive(token, this.options.name);
+    if (moved.inFull || opts.fetchNext !== true) return this.#claimed(moved.value ?? [], moved.place);
+    return this.#next(token, []);
   }
 
   async retryJob(jobId: string, lifo: boolean, token = '0', opts: RetryJobOpts = {}): Promise<void> {
@@ -385,16 +370,4 @@ export abstract class WorkingBackend extends ProducingBackend {
   async changePriority(jobId: string, priority?: number, lifo?: boolean): Promise<void> {
     await this.onJob(jobId, backend => backend.changePriority(jobId, priority, lifo));
   }
-}
-
-function finishOpts(opts: JobsOptions): FinishOpts {
-  const { attempts, failParentOnFailure, continueParentOnFailure } = opts;
-  const { ignoreDependencyOnFailure, removeDependencyOnFailure } = opts;
-  return {
-    attempts,
-    failParentOnFailure,
-    continueParentOnFailure,
-    ignoreDependencyOnFailure,
-    removeDependencyOnFailure,
-  } as FinishOpts;
 }

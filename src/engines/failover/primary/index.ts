@@ -1,8 +1,8 @@
-import type { EventEmitter } from 'node:events';
-import { createPostgresBackend, type PostgresConnectionOptions } from 'bullmq';
+import { createPostgresBackend } from 'bullmq';
 import { redisOptionsOf } from '../../../redis/index.ts';
 import type { ResolvedFailoverOptions } from '../options.ts';
 import { OtherPrimaryKind } from './other.ts';
+import { withListeners } from './postgres.ts';
 import type { Primary } from './primary.ts';
 import { RedisPrimary } from './redis.ts';
 
@@ -13,16 +13,4 @@ export function choosePrimary(options: ResolvedFailoverOptions, prefix: string):
   if (primary !== undefined)
     return new OtherPrimaryKind(primary.factory as never, primary.connection, primary.name, prefix);
   return new OtherPrimaryKind(createPostgresBackend as never, withListeners(postgres), 'PostgreSQL', prefix);
-}
-
-/**
- * While BullMQ looks at the tables of a connection it has just opened, nobody listens to that connection's errors: a server
- * that dies in this moment would end the process.
- */
-function withListeners(postgres: PostgresConnectionOptions | undefined): unknown {
-  const onConnect = (client: EventEmitter) => {
-    client.on('error', () => undefined);
-  };
-  if (typeof postgres === 'string') return { connectionString: postgres, onConnect };
-  return postgres === undefined || 'connect' in postgres ? postgres : { onConnect, ...postgres };
 }

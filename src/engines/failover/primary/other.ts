@@ -4,6 +4,7 @@ import { maskText } from '../../../shared/secrets.ts';
 import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
 import { splitQueue } from '../entries.ts';
+import { CallsUnderWay } from './calls-under-way.ts';
 import type { BatchReport, Connection, Health, Maintenance, Primary, Standing } from './primary.ts';
 
 /** PostgreSQL or another of BullMQ's backends: all through the contract alone, so what a job went through elsewhere is not carried over. */
@@ -43,6 +44,7 @@ class OtherMaintenance implements Maintenance {
   readonly #connect: () => IQueueBackend;
   readonly #deadlineMs: number;
   #backend: IQueueBackend | undefined;
+  #calls = new CallsUnderWay();
 
   constructor(connect: () => IQueueBackend, deadlineMs: number) {
     this.#connect = connect;
@@ -83,7 +85,7 @@ class OtherMaintenance implements Maintenance {
 
   queue(qualifiedName: string): IQueueBackend {
     const { prefix, name } = splitQueue(qualifiedName);
-    return this.#open().forQueue(name, prefix);
+    return this.#calls.of(this.#open().forQueue(name, prefix));
   }
 
   /** Not through the contract. */
@@ -144,6 +146,8 @@ class OtherMaintenance implements Maintenance {
     const backend = this.#backend;
     this.#backend = undefined;
     backend?.close(true).catch(() => undefined);
+    this.#calls.end();
+    this.#calls = new CallsUnderWay();
   }
 
   async close(): Promise<void> {

@@ -75,8 +75,10 @@ export class RedisPrimary implements Primary {
         over = true;
         // BullMQ stops listening when it closes; ioredis prints what nobody listens to.
         eachClient(backend, client => client.on('error', () => undefined));
-        // What waits for jobs there would take the wake-up of those that come after.
-        backend.blockingClient?.then(
+        // What waits there is given up: for jobs, it would take the wake-up of those that come after; for events, they are read
+        // again, and the listener would be listed twice.
+        const waits = role.blocking ? backend.client : backend.blockingClient;
+        waits?.then(
           waiting => {
             if (waiting.status === 'ready') waiting.disconnect();
           },
