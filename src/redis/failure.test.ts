@@ -175,6 +175,23 @@ describe('what redis-server and ioredis really say', () => {
     half.disconnect();
   });
 
+  it('connection: a large transaction that is cut, whose one error ioredis lists in itself once a command', async () => {
+    const cut = new Redis(server.url, {
+      retryStrategy: () => null,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+    });
+    cut.on('error', () => undefined);
+    await cut.ping();
+    const transaction = cut.multi();
+    for (let n = 0; n < 300; n += 1) transaction.set(`cut:${n}`, n);
+    const failed = errorOf(transaction.exec());
+    cut.stream.destroy();
+    const error = await failed;
+    expect((error as { previousErrors?: unknown[] }).previousErrors?.length).toBeGreaterThan(299);
+    expect([classifyFailure(error), wasNotApplied(error)]).toEqual(['connection', false]);
+  });
+
   it('refused, by every address of localhost', async () => {
     const lost = new Redis({
       host: 'localhost',

@@ -137,16 +137,21 @@ interface Detailed {
 
 /** The class of any error; never throws. The most telling of an error, its causes and its inner errors decides. */
 export function classifyFailure(error: unknown): FailureClass {
-  return classify(error, 5, true);
+  return classify(error, true);
 }
 
-function classify(error: unknown, depth: number, causes: boolean): FailureClass {
-  if (typeof error !== 'object' || error === null) return 'other';
+/** So many errors are looked at, behind one; a chain of causes may be of any length. */
+const MOST = 1000;
+
+/** @param seen each error is looked at once: ioredis fails all of a cut transaction with one error, and lists it in itself. */
+function classify(error: unknown, causes: boolean, seen = new Set<object>()): FailureClass {
+  if (typeof error !== 'object' || error === null || seen.has(error) || seen.size > MOST) return 'other';
+  seen.add(error);
   const { cause, lastNodeError, previousErrors, errors } = error as Detailed;
   const own = classifyAlone(error as Detailed);
-  if (depth === 0 || !isVague(own)) return own;
+  if (!isVague(own)) return own;
   const inner = [...listOf(previousErrors), ...listOf(errors), ...(causes ? [lastNodeError, cause] : [])]
-    .map(each => classify(each, depth - 1, causes))
+    .map(each => classify(each, causes, seen))
     .filter(each => each !== 'other');
   // Of several addresses, the one that did more than refuse is the one that was meant.
   return inner.find(each => each !== own && each !== 'refused') ?? inner[0] ?? own;
@@ -223,7 +228,7 @@ export function wasNotApplied(error: unknown): boolean {
   };
   const text = typeof message === 'string' ? message.replace(/^-/, '') : '';
   // Not by a cause: what is behind a lost connection (the next one was refused, say) does not tell of the command.
-  const failure = classify(error, 5, false);
+  const failure = classify(error, false);
   switch (failure) {
     case 'noperm':
       // Rights are looked at command by command: a script may have written before it came to one that is forbidden.
