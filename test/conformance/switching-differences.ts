@@ -48,7 +48,7 @@ const rules: Readonly<Record<Flavour, readonly Rule[]>> = {
         'scheduler: iterations > busy slots are refused after 32 (-11)',
       ],
     },
-    { reason: 'next', of: ['fetch next > *'] },
+    { reason: 'next', of: ['fetch next > *', 'complete > works while the queue is paused'] },
     { reason: 'woken', of: ['waitForJob > *'] },
     { reason: 'anew', of: ['obliterate > removes what is waiting-children'] },
   ],
@@ -77,7 +77,8 @@ const rules: Readonly<Record<Flavour, readonly Rule[]>> = {
     {
       reason: 'kept',
       of: [
-        'logs > keeps the newest up to keepLogs',
+        'logs > *',
+        'progress and data > *',
         'retry: by hand > moveToWait answers the rest of a rate limit',
         'scheduler: list and remove > removes the scheduler and its delayed job',
       ],
