@@ -66,7 +66,14 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async cleanJobsByState(state: string, timestamp: number, limit?: number): Promise<string[]> {
-    return (await this.onBoth(backend => backend.cleanJobsByState(state, timestamp, limit))).flat();
+    let left = limit;
+    const cleaned = await this.onBoth(async backend => {
+      if (limit && left === 0) return [];
+      const ids = await backend.cleanJobsByState(state, timestamp, left);
+      if (left) left -= ids.length;
+      return ids;
+    });
+    return cleaned.flat();
   }
 
   /**

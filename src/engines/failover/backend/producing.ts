@@ -91,8 +91,13 @@ export abstract class ProducingBackend extends FailoverCore {
         flow: given[0]?.jobId,
       }),
     );
-    const root = entries[0];
-    if (root !== undefined && (await this.#belongsToStandby(root))) return this.standby.addFlow(given);
+    // A flow is never in two homes: where one of its jobs is known, all of it goes.
+    const known = await Promise.all(entries.map(entry => this.#belongsToStandby(entry)));
+    if (known.includes(true)) {
+      const added = await this.standby.addFlow(given);
+      for (const { queue } of entries) this.controller.noteWork(queue);
+      return added;
+    }
     const outcome = await this.#withJournal(entries, primary => primary.addFlow(given));
     if (outcome.ok) return outcome.value;
     const results: [Error | null, string | number][] = [];
