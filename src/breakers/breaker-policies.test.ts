@@ -26,6 +26,19 @@ describe('modes', () => {
     ]);
   });
 
+  it('disabled, what was begun before ends as it may, and work that is no promise goes through as well', async () => {
+    const { breaker, calls, fail, world } = handDriven({ openMs: 100, concurrency: 1 });
+    await fail(2);
+    await world.pass(100);
+    const probe = breaker.fire('probe');
+    breaker.setMode('disabled');
+    breaker.begin().succeed();
+    calls.at(-1)!.resolve();
+    await probe;
+    breaker.setMode('automatic');
+    expect(breaker.stats).toMatchObject({ state: 'halfOpen', retryAfterMs: 0, running: 0, successes: 0 });
+  });
+
   it('metrics-only says what it would do, and does nothing', async () => {
     const { breaker, calls, fail, world } = handDriven({
       mode: 'metrics-only',

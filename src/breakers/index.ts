@@ -6,11 +6,11 @@ export type {
   BudgetedCall,
   BudgetGate,
   ChainEvents,
-  ChainFailover,
   ChainOptions,
   ChainStats,
   Deduplication,
   Provider,
+  ProviderFailed,
 } from './chain/types.ts';
 export { classifyError } from './classify.ts';
 export { classifyResponse } from './classify-http.ts';

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { SpillwayError } from '../shared/errors.ts';
 import { type Logger, silentLogger } from '../shared/logger.ts';
 import { Breaker, type BreakerStats } from './breaker.ts';
-import { Chain, runTask } from './chain/chain.ts';
+import { Chain } from './chain/chain.ts';
 import type { ChainOptions, Provider } from './chain/types.ts';
 import type { ModeChange } from './events.ts';
 import { type FetchLike, type GuardFetch, type GuardOptions, guardFetch } from './guards/fetch.ts';
@@ -10,6 +10,7 @@ import { guardMongo, type MongoClientLike } from './guards/mongo.ts';
 import { guardPool, type PoolLike } from './guards/pg.ts';
 import { checkName } from './settings.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
+import { runTask } from './task.ts';
 import type { Action, BreakerMode, BreakerOptions, CallContext } from './types.ts';
 
 interface Registered {

@@ -2,16 +2,12 @@ import { EventEmitter } from 'node:events';
 import { SpillwayError } from '../../shared/errors.ts';
 import type { Breaker } from '../breaker.ts';
 import type { Surroundings } from '../surroundings.ts';
+import type { Task } from '../task.ts';
 import { tell } from '../tell.ts';
-import type { CallContext } from '../types.ts';
 import { type ChainSettings, resolveChain } from './settings.ts';
 import { deliver, type OpenStream, openStream } from './stream.ts';
 import type { ChainEvents, ChainOptions, ChainStats, Provider } from './types.ts';
 import { within } from './within.ts';
-
-/** What a provider's breaker runs: any piece of work of that provider. */
-export type Task = (context: CallContext) => unknown;
-export const runTask = (context: CallContext, task: Task): unknown => task(context);
 
 interface Candidate<A extends unknown[], R, C> {
   readonly provider: Provider<A, R, C>;
@@ -148,6 +144,7 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
           skipped[provider.name] = why;
           continue;
         }
+        if (Object.keys(failed).length > 0) this.#stats.failovers += 1;
         try {
           return await ask(candidate, false);
         } catch (error) {
@@ -158,8 +155,7 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
           }
           if (!this.#settings.tryNext(error, judgement)) throw error;
           failed[provider.name] = error;
-          this.#stats.failovers += 1;
-          tell(() => this.emit('failover', { provider: provider.name, error }));
+          tell(() => this.emit('failed', { provider: provider.name, error }));
         }
       }
       if (Object.keys(failed).length > 0) throw this.#allFailed(failed, skipped);
