@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type BreakerMode, isSpillwayError } from '../index.ts';
+import type { BreakerMode } from '../breakers/index.ts';
+import { isSpillwayError } from '../shared/errors.ts';
 import { onlyAuthorized, type RouteOptions } from './route-options.ts';
 
 interface ModeRequest {
