@@ -91,8 +91,13 @@ export class Core {
     return this.mode !== 'automatic' || this.machine.admits(now);
   }
 
-  /** Lets a call through and takes its place; undefined when the breaker refuses it. */
-  start(now: number, args: unknown[], context: Context | undefined, timeoutMs = this.settings.timeoutMs) {
+  /** Lets a call through and takes its place; undefined when the breaker refuses it. @param timeoutMs its own, or none. */
+  start(
+    now: number,
+    args: unknown[],
+    context: Context | undefined,
+    timeoutMs: number | false = this.settings.timeoutMs,
+  ): Call | undefined {
     if (this.closed || this.mode === 'forced-open') return undefined;
     if (this.mode === 'disabled') return this.bypass(now, args, context);
     const epoch = this.machine.admit(now);

@@ -106,7 +106,8 @@ export class BreakerRegistry implements Breakers {
     options: ChainOptions<A, R, C> = {},
   ): Chain<A, R, C> => {
     checkName('chain', name);
-    if (!Array.isArray(providers) || providers.length === 0) throw noProviders(name);
+    const names = new Set(Array.isArray(providers) ? providers.map(provider => provider.name) : []);
+    if (names.size === 0 || names.size < providers.length) throw wrongProviders(name);
     const candidates = providers.map(provider => {
       checkName('provider', provider.name);
       const own = { preset: 'ai', ...provider.breaker, withContext: true } as const;
@@ -172,11 +173,12 @@ export class BreakerRegistry implements Breakers {
   }
 }
 
-function noProviders(chain: string): SpillwayError {
+function wrongProviders(chain: string): SpillwayError {
+  const range = 'a list of at least one provider, each with a name of its own';
   return new SpillwayError(
     'SPILLWAY_INVALID_OPTION',
-    `Chain ${JSON.stringify(chain)} needs a list of at least one provider`,
-    { details: { chain, option: 'providers', range: 'at least one' } },
+    `Option providers of chain ${JSON.stringify(chain)} must be ${range}`,
+    { details: { chain, option: 'providers', range } },
   );
 }
 

@@ -191,6 +191,21 @@ describe('all are open', () => {
     registry.setMode('second', 'forced-open');
     expect((await failureOf(answers.fire(question))).code).toBe('SPILLWAY_CHAIN_UNAVAILABLE');
     expect(state('first').state).toBe('open');
+    registry.setMode('first', 'automatic');
+    first.behaviour = { kind: 'hang' };
+    second.behaviour = { kind: 'hang' };
+    registry.get('first').configure({ timeoutMs: 50 });
+    expect(await failureOf(answers.fire(question))).toMatchObject({
+      code: 'SPILLWAY_CHAIN_FAILED',
+      details: { failed: ['first'], skipped: { first: 'open', second: 'open' } },
+    });
+  });
+
+  it('a wait ends when everything is shut down', async () => {
+    const answers = await open({ whenAllOpen: 'wait', waitMs: 600_000 }, 300_000);
+    const waiting = failureOf(answers.fire(question));
+    registry.close();
+    expect((await waiting).code).toBe('SPILLWAY_CLOSED');
   });
 });
 
