@@ -115,7 +115,7 @@ describe('whole answers', () => {
   it('a hang: cut at the timeout, the connection with it', async () => {
     first.behaviour = { kind: 'hang' };
     const abandoned = first.abandoned;
-    expect(await chain({}, { timeoutMs: 100 }).fire(question)).toBe(answer);
+    expect(await chain({}, { timeoutMs: 500 }).fire(question)).toBe(answer);
     expect(state('first')).toMatchObject({ state: 'open', timeouts: 1 });
     await until(() => first.abandoned === abandoned + 1);
   });
@@ -229,7 +229,7 @@ describe('streams', () => {
     ['wrong JSON', { kind: 'wrong-json' }],
   ] as const)('%s before the first chunk: the next one is asked', async (_name, behaviour) => {
     first.behaviour = behaviour;
-    const answers = chain({ firstChunkMs: 100 });
+    const answers = chain({ firstChunkMs: 500 });
     expect(await collect(answers.stream(question))).toBe(answer);
     expect(state('first')).toMatchObject({ state: 'open', failures: 1, running: 0 });
     expect(answers.stats).toMatchObject({ served: { first: 0, second: 1 }, failovers: 1 });
@@ -242,7 +242,7 @@ describe('streams', () => {
   ] as const)('%s in the middle: a typed error, and nobody else is asked', async (_name, behaviour) => {
     first.behaviour = behaviour;
     const asked = second.asked;
-    const answers = chain({ betweenChunksMs: 100 });
+    const answers = chain({ betweenChunksMs: 300 });
     const got: string[] = [];
     const error = await failureOf(
       (async () => {
