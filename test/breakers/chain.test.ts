@@ -292,6 +292,18 @@ describe('beside the calls', () => {
     expect(first.asked + second.asked).toBe(asked);
   });
 
+  it('a budget that is spent is not bypassed', async () => {
+    const answers = chain({ whenAllOpen: 'bypass', budget: { allow: () => false, spent: () => {} } });
+    for (const name of ['first', 'second']) {
+      const breaker = registry.get(name);
+      breaker.begin().fail(new Error('down'));
+      expect(breaker.state).toBe('open');
+    }
+    const asked = first.asked;
+    expect((await failureOf(answers.fire(question))).code).toBe('SPILLWAY_CHAIN_UNAVAILABLE');
+    expect(first.asked).toBe(asked);
+  });
+
   it('equal questions share an answer through what was plugged in', async () => {
     const asked = first.asked;
     const running = new Map<string, Promise<string>>();
