@@ -26,6 +26,19 @@ describe('modes', () => {
     ]);
   });
 
+  it('disabled, what was begun before ends as it may, and work that is no promise goes through as well', async () => {
+    const { breaker, calls, fail, world } = handDriven({ openMs: 100, concurrency: 1 });
+    await fail(2);
+    await world.pass(100);
+    const probe = breaker.fire('probe');
+    breaker.setMode('disabled');
+    breaker.begin().succeed();
+    calls.at(-1)!.resolve();
+    await probe;
+    breaker.setMode('automatic');
+    expect(breaker.stats).toMatchObject({ state: 'halfOpen', retryAfterMs: 0, running: 0, successes: 0 });
+  });
+
   it('metrics-only says what it would do, and does nothing', async () => {
     const { breaker, calls, fail, world } = handDriven({
       mode: 'metrics-only',
@@ -91,6 +104,16 @@ describe('places', () => {
     breaker.shutdown();
     for (const call of calls.slice(2)) call.resolve();
     expect(await Promise.all(more)).toEqual(['resolved', 'resolved', 'SPILLWAY_CLOSED']);
+  });
+
+  it('who waits is refused at once when it opens, though no place is free', async () => {
+    const { breaker, calls } = handDriven({ concurrency: 2, queueSize: 5, minimumCalls: 1 });
+    const [failed, runs, waits] = ['a', 'b', 'c'].map(each => codeOf(breaker.fire(each)));
+    breaker.configure({ concurrency: 1 });
+    calls[0]!.reject('down');
+    expect([await failed, await waits, breaker.stats.running]).toEqual(['down', 'SPILLWAY_BREAKER_OPEN', 1]);
+    calls[1]!.resolve();
+    expect(await runs).toBe('resolved');
   });
 
   it('more places let in who waits', async () => {
@@ -198,6 +221,8 @@ describe('retry and fallback', () => {
 describe('what an outcome says', () => {
   it('a service that asks for a pause gets it, and the later end wins', async () => {
     const { breaker, calls, world } = handDriven({ maxCoolDownMs: 60_000 });
+    const opened = vi.fn();
+    breaker.on('open', opened);
     const pause = (seconds: string) => ({ status: 429, headers: { 'retry-after': seconds } });
     const outcomes = ['a', 'b', 'c', 'd'].map(each => codeOf(breaker.fire(each)));
     calls[0]!.reject(pause('5'));
@@ -210,6 +235,7 @@ describe('what an outcome says', () => {
     calls[3]!.reject(pause('99999999'));
     await Promise.all(outcomes);
     expect(breaker.retryAfterMs).toBe(60_000);
+    expect(opened).toHaveBeenCalledOnce();
     await world.pass(59_999);
     expect(breaker.state).toBe('open');
     await world.pass(1);
@@ -229,6 +255,11 @@ describe('what an outcome says', () => {
       await world.pass(wait);
     }
     expect(alerts).toHaveBeenCalledExactlyOnceWith({ reason: 'credentials', error });
+    breaker.close();
+    const outcome = codeOf(breaker.fire('x'));
+    calls.at(-1)!.reject(error);
+    await outcome;
+    expect(alerts).toHaveBeenCalledTimes(2);
   });
 
   it('a result may be a failure', async () => {

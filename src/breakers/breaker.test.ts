@@ -215,6 +215,48 @@ describe('opening and closing', () => {
     expect(breaker.stats).toMatchObject({ successes: 3, running: 0 });
   });
 
+  it('a probe that hung and ends after all is counted once', async () => {
+    const { breaker, calls, fail, world } = handDriven({
+      openMs: 1_000,
+      timeoutMs: false,
+      probes: 3,
+      probeWaitMs: 300,
+      failurePercent: 60,
+    });
+    await fail(2);
+    await world.pass(1_000);
+    const hung = breaker.fire('hung');
+    await world.pass(200);
+    const others = [breaker.fire('a'), breaker.fire('b')];
+    await world.pass(100);
+    const [first, second, third] = calls.slice(-3);
+    first!.resolve();
+    second!.resolve();
+    await Promise.all([hung, others[0]]);
+    expect(breaker.state).toBe('halfOpen');
+    third!.resolve();
+    await others[1];
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('a probe that is no promise is given time as long as it makes progress', async () => {
+    const { breaker, fail, world } = handDriven({ openMs: 1_000, probeWaitMs: 300 });
+    await fail(2);
+    await world.pass(1_000);
+    const permit = breaker.begin();
+    expect(() => breaker.begin()).toThrow(expect.objectContaining({ code: 'SPILLWAY_BREAKER_OPEN' }));
+    for (let step = 0; step < 5; step += 1) {
+      await world.pass(299);
+      permit.alive();
+    }
+    expect(breaker.state).toBe('halfOpen');
+    await world.pass(300);
+    expect(breaker.state).toBe('open');
+    permit.succeed();
+    permit.fail(new Error('only the first counts'));
+    expect(breaker.stats).toMatchObject({ state: 'open', successes: 1, failures: 2, running: 0 });
+  });
+
   it('opens when calls are slow, though they succeed', async () => {
     const { breaker, calls, world } = handDriven({ slowMs: 100, slowPercent: 50 });
     for (const ms of [100, 99]) {

@@ -88,12 +88,18 @@ export class Core {
   /** Whether a call would be let through, places aside. */
   admits(now: number): boolean {
     if (this.closed || this.mode === 'forced-open') return false;
-    return this.mode === 'metrics-only' || this.machine.admits(now);
+    return this.mode !== 'automatic' || this.machine.admits(now);
   }
 
-  /** Lets a call through and takes its place; undefined when the breaker refuses it. */
-  start(now: number, args: unknown[], context: Context | undefined, timeoutMs = this.settings.timeoutMs) {
+  /** Lets a call through and takes its place; undefined when the breaker refuses it. @param timeoutMs its own, or none. */
+  start(
+    now: number,
+    args: unknown[],
+    context: Context | undefined,
+    timeoutMs: number | false = this.settings.timeoutMs,
+  ): Call | undefined {
     if (this.closed || this.mode === 'forced-open') return undefined;
+    if (this.mode === 'disabled') return this.bypass(now, args, context);
     const epoch = this.machine.admit(now);
     if (epoch === REFUSED) {
       if (this.mode !== 'metrics-only') return undefined;
@@ -108,7 +114,7 @@ export class Core {
   }
 
   /** As `start`, without asking whether it may: for a caller that would rather fail than not try. */
-  bypass(now: number, args: unknown[], context: Context): Call {
+  bypass(now: number, args: unknown[], context: Context | undefined): Call {
     const call = new Call(this, REFUSED, now, args, context);
     this.bulkhead.running += 1;
     return call;
@@ -174,7 +180,7 @@ export class Core {
         details: { breaker: this.name },
       });
     }
-    const retryAfterMs = this.retryAfterMs(now);
+    const retryAfterMs = this.mode === 'forced-open' ? NEVER : this.machine.retryAfterMs(now);
     const error = new SpillwayError('SPILLWAY_BREAKER_OPEN', openMessage(this.name, retryAfterMs), {
       details: { breaker: this.name, ...(retryAfterMs === NEVER ? {} : { retryAfterMs }) },
     });
@@ -206,7 +212,8 @@ export class Core {
     call.ended = true;
     this.#deadlines.remove(call);
     if (call.probeWait !== undefined) this.#deadlines.remove(call.probeWait);
-    this.#count(call, now, verdict, outcome);
+    if (this.mode === 'disabled') this.machine.release(call.epoch);
+    else this.#count(call, now, verdict, outcome);
     this.bulkhead.release();
   }
 

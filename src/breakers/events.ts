@@ -48,3 +48,12 @@ export interface BreakerEvents {
   /** Settings were changed; the names of those. */
   configure: [changed: string[]];
 }
+
+/** What happens to any breaker of an application, its name first. */
+export interface BreakersEvents {
+  open: [breaker: string, why: Opened];
+  halfOpen: [breaker: string];
+  close: [breaker: string];
+  alert: [breaker: string, alert: BreakerAlert];
+  mode: [breaker: string, change: ModeChange];
+}

@@ -6,15 +6,15 @@ export type {
   BudgetedCall,
   BudgetGate,
   ChainEvents,
-  ChainFailover,
   ChainOptions,
   ChainStats,
   Deduplication,
   Provider,
+  ProviderFailed,
 } from './chain/types.ts';
 export { classifyError } from './classify.ts';
 export { classifyResponse } from './classify-http.ts';
-export type { BreakerAlert, BreakerEvents, ModeChange, Opened } from './events.ts';
+export type { BreakerAlert, BreakerEvents, BreakersEvents, ModeChange, Opened } from './events.ts';
 export type { FetchLike, GuardFetch, GuardOptions } from './guards/fetch.ts';
 export type { MongoClientLike } from './guards/mongo.ts';
 export type { PoolLike } from './guards/pg.ts';

@@ -23,7 +23,7 @@ export function startPermit(core: Core, anyway: boolean): Permit {
   const context = new Context(1);
   core.stats.at(now).fires += 1;
   core.tell('fire', []);
-  if (!anyway && core.mode !== 'metrics-only' && core.admits(now) && !core.bulkhead.free) {
+  if (!anyway && core.mode === 'automatic' && core.admits(now) && !core.bulkhead.free) {
     throw core.refuseFull(now, 0);
   }
   const call = anyway && !core.closed ? core.bypass(now, [], context) : core.start(now, [], context, false);

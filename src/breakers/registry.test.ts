@@ -41,6 +41,10 @@ it('knows the types of a function, with and without a context', async () => {
 
 it('changes modes by name, and says all that happens in the log, with nothing secret', async () => {
   const { breakers, lines } = registry();
+  const events: unknown[] = [];
+  for (const event of ['open', 'close', 'alert', 'mode'] as const) {
+    breakers.on(event, (name: string) => events.push([event, name]));
+  }
   const breaker = breakers.breaker(
     'api',
     async () => {
@@ -61,6 +65,7 @@ it('changes modes by name, and says all that happens in the log, with nothing se
     ['warn', 'Breaker api is disabled, was automatic (by ada: trial)'],
     ['info', 'Breaker api has other settings: timeoutMs'],
   ]);
+  expect(events).toEqual(['open', 'alert', 'close', 'mode'].map(event => [event, 'api']));
   expect(breakers.stats().api).toMatchObject({ mode: 'disabled', totals: { failures: 1 } });
 });
 

@@ -1,15 +1,18 @@
+import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { SpillwayError } from '../shared/errors.ts';
 import { type Logger, silentLogger } from '../shared/logger.ts';
 import { Breaker, type BreakerStats } from './breaker.ts';
-import { Chain, runTask } from './chain/chain.ts';
+import { Chain } from './chain/chain.ts';
 import type { ChainOptions, Provider } from './chain/types.ts';
-import type { ModeChange } from './events.ts';
+import type { BreakersEvents, ModeChange } from './events.ts';
 import { type FetchLike, type GuardFetch, type GuardOptions, guardFetch } from './guards/fetch.ts';
 import { guardMongo, type MongoClientLike } from './guards/mongo.ts';
 import { guardPool, type PoolLike } from './guards/pg.ts';
 import { checkName } from './settings.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
+import { runTask } from './task.ts';
+import { tell } from './tell.ts';
 import type { Action, BreakerMode, BreakerOptions, CallContext } from './types.ts';
 
 interface Registered {
@@ -18,8 +21,8 @@ interface Registered {
   readonly options: object;
 }
 
-/** All breakers of an application, by name. */
-export interface Breakers {
+/** All breakers of an application, by name, and what happens to any of them. */
+export interface Breakers extends Pick<EventEmitter<BreakersEvents>, 'on' | 'once' | 'off'> {
   /** How each breaker is doing. */
   stats(): Record<string, BreakerStats>;
   /** The breaker of this name. Throws SPILLWAY_UNKNOWN_BREAKER. */
@@ -69,13 +72,14 @@ export const createBreaker: MakeBreaker = <A extends unknown[], R>(
 ): Breaker<A, R> => new Breaker<A, R>(name, action, options);
 
 /** One breaker a name, each change of state in the log, and all shut down together. */
-export class BreakerRegistry implements Breakers {
+export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Breakers {
   readonly #breakers = new Map<string, Registered>();
   readonly #logger: Logger;
   readonly #world: Surroundings;
   #closed = false;
 
   constructor(logger: Logger = silentLogger, world: Surroundings = systemSurroundings) {
+    super();
     this.#logger = logger;
     this.#world = world;
   }
@@ -95,7 +99,7 @@ export class BreakerRegistry implements Breakers {
     const registered = breaker as unknown as Breaker<never[], unknown>;
     this.#breakers.set(name, { breaker: registered, action, options: { ...options } });
     breaker.once('shutdown', () => this.#breakers.delete(name));
-    this.#log(registered);
+    this.#watch(registered);
     return breaker;
   };
 
@@ -105,7 +109,8 @@ export class BreakerRegistry implements Breakers {
     options: ChainOptions<A, R, C> = {},
   ): Chain<A, R, C> => {
     checkName('chain', name);
-    if (!Array.isArray(providers) || providers.length === 0) throw noProviders(name);
+    const names = new Set(Array.isArray(providers) ? providers.map(provider => provider.name) : []);
+    if (names.size === 0 || names.size < providers.length) throw wrongProviders(name);
     const candidates = providers.map(provider => {
       checkName('provider', provider.name);
       const own = { preset: 'ai', ...provider.breaker, withContext: true } as const;
@@ -149,19 +154,34 @@ export class BreakerRegistry implements Breakers {
     for (const { breaker } of [...this.#breakers.values()]) breaker.shutdown();
   }
 
-  #log(breaker: Breaker<never[], unknown>): void {
+  /** Nothing that happens to a breaker is silent: a line in the log, and an event here. */
+  #watch(breaker: Breaker<never[], unknown>): void {
     const { name } = breaker;
-    breaker.on('open', ({ reason, openForMs }) => {
+    const pass = <Event extends keyof BreakersEvents>(event: Event, ...args: BreakersEvents[Event]) =>
+      tell(() => this.emit(event, ...(args as never)));
+    breaker.on('open', why => {
+      const { reason, openForMs } = why;
       const until = openForMs === undefined ? 'until its mode is changed' : `for ${Math.ceil(openForMs)} ms`;
-      this.#logger.warn({ breaker: name, reason, openForMs }, `Breaker ${name} opened ${until}: ${reason}`);
+      this.#logger.warn({ breaker: name, ...why }, `Breaker ${name} opened ${until}: ${reason}`);
+      pass('open', name, why);
     });
-    breaker.on('halfOpen', () => this.#logger.info({ breaker: name }, `Breaker ${name} probes`));
-    breaker.on('close', () => this.#logger.info({ breaker: name }, `Breaker ${name} closed`));
-    breaker.on('alert', ({ error }) => {
+    breaker.on('halfOpen', () => {
+      this.#logger.info({ breaker: name }, `Breaker ${name} probes`);
+      pass('halfOpen', name);
+    });
+    breaker.on('close', () => {
+      this.#logger.info({ breaker: name }, `Breaker ${name} closed`);
+      pass('close', name);
+    });
+    breaker.on('alert', alert => {
       const message = `The service behind breaker ${name} refuses every call: check its key, its payment and its rights`;
-      this.#logger.error({ breaker: name, err: error }, message);
+      this.#logger.error({ breaker: name, err: alert.error }, message);
+      pass('alert', name, alert);
     });
-    breaker.on('mode', change => this.#logger.warn({ breaker: name, ...change }, modeMessage(name, change)));
+    breaker.on('mode', change => {
+      this.#logger.warn({ breaker: name, ...change }, modeMessage(name, change));
+      pass('mode', name, change);
+    });
     breaker.on('configure', changed => {
       this.#logger.info(
         { breaker: name, changed },
@@ -171,11 +191,12 @@ export class BreakerRegistry implements Breakers {
   }
 }
 
-function noProviders(chain: string): SpillwayError {
+function wrongProviders(chain: string): SpillwayError {
+  const range = 'a list of at least one provider, each with a name of its own';
   return new SpillwayError(
     'SPILLWAY_INVALID_OPTION',
-    `Chain ${JSON.stringify(chain)} needs a list of at least one provider`,
-    { details: { chain, option: 'providers', range: 'at least one' } },
+    `Option providers of chain ${JSON.stringify(chain)} must be ${range}`,
+    { details: { chain, option: 'providers', range } },
   );
 }
 

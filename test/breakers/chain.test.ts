@@ -115,7 +115,7 @@ describe('whole answers', () => {
   it('a hang: cut at the timeout, the connection with it', async () => {
     first.behaviour = { kind: 'hang' };
     const abandoned = first.abandoned;
-    expect(await chain({}, { timeoutMs: 100 }).fire(question)).toBe(answer);
+    expect(await chain({}, { timeoutMs: 500 }).fire(question)).toBe(answer);
     expect(state('first')).toMatchObject({ state: 'open', timeouts: 1 });
     await until(() => first.abandoned === abandoned + 1);
   });
@@ -191,6 +191,21 @@ describe('all are open', () => {
     registry.setMode('second', 'forced-open');
     expect((await failureOf(answers.fire(question))).code).toBe('SPILLWAY_CHAIN_UNAVAILABLE');
     expect(state('first').state).toBe('open');
+    registry.setMode('first', 'automatic');
+    first.behaviour = { kind: 'hang' };
+    second.behaviour = { kind: 'hang' };
+    registry.get('first').configure({ timeoutMs: 50 });
+    expect(await failureOf(answers.fire(question))).toMatchObject({
+      code: 'SPILLWAY_CHAIN_FAILED',
+      details: { failed: ['first'], skipped: { first: 'open', second: 'open' } },
+    });
+  });
+
+  it('a wait ends when everything is shut down', async () => {
+    const answers = await open({ whenAllOpen: 'wait', waitMs: 600_000 }, 300_000);
+    const waiting = failureOf(answers.fire(question));
+    registry.close();
+    expect((await waiting).code).toBe('SPILLWAY_CLOSED');
   });
 });
 
@@ -214,7 +229,7 @@ describe('streams', () => {
     ['wrong JSON', { kind: 'wrong-json' }],
   ] as const)('%s before the first chunk: the next one is asked', async (_name, behaviour) => {
     first.behaviour = behaviour;
-    const answers = chain({ firstChunkMs: 100 });
+    const answers = chain({ firstChunkMs: 500 });
     expect(await collect(answers.stream(question))).toBe(answer);
     expect(state('first')).toMatchObject({ state: 'open', failures: 1, running: 0 });
     expect(answers.stats).toMatchObject({ served: { first: 0, second: 1 }, failovers: 1 });
@@ -227,7 +242,7 @@ describe('streams', () => {
   ] as const)('%s in the middle: a typed error, and nobody else is asked', async (_name, behaviour) => {
     first.behaviour = behaviour;
     const asked = second.asked;
-    const answers = chain({ betweenChunksMs: 100 });
+    const answers = chain({ betweenChunksMs: 300 });
     const got: string[] = [];
     const error = await failureOf(
       (async () => {
@@ -275,6 +290,18 @@ describe('beside the calls', () => {
       details: { skipped: { first: 'budget', second: 'budget' } },
     });
     expect(first.asked + second.asked).toBe(asked);
+  });
+
+  it('a budget that is spent is not bypassed', async () => {
+    const answers = chain({ whenAllOpen: 'bypass', budget: { allow: () => false, spent: () => {} } });
+    for (const name of ['first', 'second']) {
+      const breaker = registry.get(name);
+      breaker.begin().fail(new Error('down'));
+      expect(breaker.state).toBe('open');
+    }
+    const asked = first.asked;
+    expect((await failureOf(answers.fire(question))).code).toBe('SPILLWAY_CHAIN_UNAVAILABLE');
+    expect(first.asked).toBe(asked);
   });
 
   it('equal questions share an answer through what was plugged in', async () => {

@@ -48,7 +48,7 @@ it('rests as long as a 429 asks, and takes a 404 for an answer', async () => {
 });
 
 it('bounds the head of a response, not its body', async () => {
-  const fetch = registry.fetch('api', { timeoutMs: 150 });
+  const fetch = registry.fetch('api', { timeoutMs: 500 });
   const timedOut = new Promise(resolve => registry.get('api').once('timeout', resolve));
   let sendRest = () => {};
   answer = response => {
@@ -72,7 +72,7 @@ it('aborts the call that times out', async () => {
   answer = response => {
     closed = once(response, 'close');
   };
-  const fetch = registry.fetch('api', { timeoutMs: 50 });
+  const fetch = registry.fetch('api', { timeoutMs: 300 });
   await expect(fetch(url)).rejects.toMatchObject({ code: 'SPILLWAY_BREAKER_TIMEOUT' });
   await closed;
 });

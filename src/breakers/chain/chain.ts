@@ -2,16 +2,13 @@ import { EventEmitter } from 'node:events';
 import { SpillwayError } from '../../shared/errors.ts';
 import type { Breaker } from '../breaker.ts';
 import type { Surroundings } from '../surroundings.ts';
+import type { Task } from '../task.ts';
 import { tell } from '../tell.ts';
-import type { CallContext } from '../types.ts';
+import { allFailed, type Fruitless, noneAsked, type Skipped, tookTooLong, whyRefused } from './errors.ts';
 import { type ChainSettings, resolveChain } from './settings.ts';
 import { deliver, type OpenStream, openStream } from './stream.ts';
 import type { ChainEvents, ChainOptions, ChainStats, Provider } from './types.ts';
 import { within } from './within.ts';
-
-/** What a provider's breaker runs: any piece of work of that provider. */
-export type Task = (context: CallContext) => unknown;
-export const runTask = (context: CallContext, task: Task): unknown => task(context);
 
 interface Candidate<A extends unknown[], R, C> {
   readonly provider: Provider<A, R, C>;
@@ -21,7 +18,8 @@ interface Candidate<A extends unknown[], R, C> {
 /** Who waits looks up so often: somebody may have changed a mode, or shut all down. */
 const LONGEST_SLEEP_MS = 1_000;
 
-type Skipped = 'open' | 'full' | 'budget' | 'unable';
+/** Asks one provider; `anyway` also when its breaker is open. */
+type Ask<A extends unknown[], R, C, T> = (candidate: Candidate<A, R, C>, anyway: boolean) => Promise<T>;
 
 /**
  * Providers in order of preference. A call goes to the first whose breaker lets it through; when that fails, to the next.
@@ -70,8 +68,7 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
   async *stream(...args: A): AsyncGenerator<C, void, void> {
     this.#stats.fires += 1;
     const timing = { world: this.#world, ...this.#settings };
-    const ask = async (candidate: Candidate<A, R, C>, anyway: boolean): Promise<OpenStream<C>> => {
-      const { provider, breaker } = candidate;
+    const ask: Ask<A, R, C, OpenStream<C>> = async ({ provider, breaker }, anyway) => {
       const permit = anyway ? breaker.beginAnyway() : breaker.begin();
       return openStream(provider.name, permit, () => provider.stream!(permit.context, ...args), timing);
     };
@@ -109,19 +106,14 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
   async #unasked(breaker: Breaker<[Task], unknown>, task: Task): Promise<unknown> {
     const permit = breaker.beginAnyway();
     const { timeoutMs, name } = breaker;
+    const late = () => {
+      const error = tookTooLong(name, 'took longer than', Number(timeoutMs));
+      permit.timeOut(error);
+      return error;
+    };
     try {
       const work = Promise.resolve(task(permit.context));
-      const answer = await (timeoutMs === false
-        ? work
-        : within(this.#world, timeoutMs, work, () => {
-            const error = new SpillwayError(
-              'SPILLWAY_BREAKER_TIMEOUT',
-              `${name} took longer than ${timeoutMs} ms`,
-              { details: { breaker: name, timeoutMs } },
-            );
-            permit.timeOut(error);
-            return error;
-          }));
+      const answer = await (timeoutMs === false ? work : within(this.#world, timeoutMs, work, late));
       permit.succeed(answer);
       return answer;
     } catch (error) {
@@ -131,59 +123,78 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
     }
   }
 
-  async #inOrder<T>(
-    args: A,
-    what: 'call' | 'stream',
-    ask: (candidate: Candidate<A, R, C>, anyway: boolean) => Promise<T>,
-  ): Promise<T> {
+  /** Asks one provider after the other, and what is set for the case that all are open. */
+  async #inOrder<T>(args: A, what: 'call' | 'stream', ask: Ask<A, R, C, T>): Promise<T> {
     const { whenAllOpen, waitMs } = this.#settings;
     const end = this.#world.monotonic() + waitMs;
     for (;;) {
-      const skipped: Record<string, Skipped> = {};
-      const failed: Record<string, unknown> = {};
-      for (const candidate of this.#candidates) {
-        const { provider, breaker } = candidate;
-        const why = this.#whyNot(candidate, args, what);
-        if (why !== undefined) {
-          skipped[provider.name] = why;
-          continue;
-        }
-        try {
-          return await ask(candidate, false);
-        } catch (error) {
-          const judgement = breaker.judge(error);
-          if (judgement === 'refused') {
-            skipped[provider.name] = whyRefused(error);
-            continue;
-          }
-          if (!this.#settings.tryNext(error, judgement)) throw error;
-          failed[provider.name] = error;
-          this.#stats.failovers += 1;
-          tell(() => this.emit('failover', { provider: provider.name, error }));
-        }
-      }
-      if (Object.keys(failed).length > 0) throw this.#allFailed(failed, skipped);
-      const retryAfterMs = this.#worthWaiting(skipped);
+      const round = await this.#round(args, what, ask);
+      if ('answer' in round) return round.answer;
+      if (Object.keys(round.failed).length > 0) throw this.#allFailed(round);
+      const open = this.#candidates.filter(({ provider }) => round.skipped[provider.name] === 'open');
       if (whenAllOpen === 'bypass') {
-        const candidate = this.#candidates.find(
-          each =>
-            skipped[each.provider.name] === 'open' &&
-            each.breaker.mode !== 'forced-open' &&
-            this.#affords(each, args),
-        );
-        if (candidate !== undefined) return await ask(candidate, true);
+        const chosen = open.find(each => each.breaker.mode !== 'forced-open' && this.#affords(each, args));
+        if (chosen !== undefined) return this.#bypass(chosen, round, ask);
       }
+      const retryAfterMs = Math.min(
+        Number.POSITIVE_INFINITY,
+        ...open.map(({ breaker }) => breaker.retryAfterMs),
+      );
       const mayWait = whenAllOpen === 'wait' && this.#world.monotonic() + retryAfterMs <= end;
-      if (!mayWait) throw this.#noneCouldBeAsked(skipped, retryAfterMs);
+      if (!mayWait) throw this.#noneAsked(round, retryAfterMs);
       await this.#sleep(Math.min(Math.max(1, retryAfterMs), LONGEST_SLEEP_MS));
     }
+  }
+
+  async #round<T>(
+    args: A,
+    what: 'call' | 'stream',
+    ask: Ask<A, R, C, T>,
+  ): Promise<{ answer: T } | Fruitless> {
+    const skipped: Record<string, Skipped> = {};
+    const failed: Record<string, unknown> = {};
+    for (const candidate of this.#candidates) {
+      const { name } = candidate.provider;
+      const why = this.#whyNot(candidate, args, what);
+      if (why !== undefined) {
+        skipped[name] = why;
+        continue;
+      }
+      if (Object.keys(failed).length > 0) this.#stats.failovers += 1;
+      try {
+        return { answer: await ask(candidate, false) };
+      } catch (error) {
+        if (candidate.breaker.judge(error) === 'refused') skipped[name] = whyRefused(error);
+        else failed[name] = this.#mayGoOn(candidate, error);
+      }
+    }
+    return { skipped, failed };
+  }
+
+  async #bypass<T>(candidate: Candidate<A, R, C>, { skipped }: Fruitless, ask: Ask<A, R, C, T>): Promise<T> {
+    try {
+      return await ask(candidate, true);
+    } catch (error) {
+      throw this.#allFailed({
+        skipped,
+        failed: { [candidate.provider.name]: this.#mayGoOn(candidate, error) },
+      });
+    }
+  }
+
+  /** The error of a provider after which another may be asked; throws one that every provider would give. */
+  #mayGoOn({ provider, breaker }: Candidate<A, R, C>, error: unknown): unknown {
+    if (!this.#settings.tryNext(error, breaker.judge(error))) throw error;
+    tell(() => this.emit('failed', { provider: provider.name, error }));
+    return error;
   }
 
   #whyNot(candidate: Candidate<A, R, C>, args: A, what: 'call' | 'stream'): Skipped | undefined {
     const { provider, breaker } = candidate;
     if (provider[what] === undefined) return 'unable';
-    if (breaker.isShutdown)
+    if (breaker.isShutdown) {
       throw new SpillwayError('SPILLWAY_CLOSED', `Breaker ${breaker.name} is shut down`);
+    }
     if (breaker.retryAfterMs > 0) return 'open';
     return this.#affords(candidate, args) ? undefined : 'budget';
   }
@@ -191,12 +202,6 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
   #affords({ provider }: Candidate<A, R, C>, args: A): boolean {
     const { budget } = this.#settings;
     return budget === undefined || budget.allow({ chain: this.name, provider: provider.name, args });
-  }
-
-  /** When the first of those that are open is worth asking; Infinity when none is going to be. */
-  #worthWaiting(skipped: Readonly<Record<string, Skipped>>): number {
-    const open = this.#candidates.filter(({ provider }) => skipped[provider.name] === 'open');
-    return Math.min(Number.POSITIVE_INFINITY, ...open.map(({ breaker }) => breaker.retryAfterMs));
   }
 
   #sleep(ms: number): Promise<void> {
@@ -211,37 +216,15 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
     this.#stats.served[provider] = (this.#stats.served[provider] ?? 0) + 1;
   }
 
-  #allFailed(failed: Record<string, unknown>, skipped: Record<string, Skipped>): SpillwayError {
+  #allFailed(round: Fruitless): SpillwayError {
     this.#stats.failed += 1;
-    const names = Object.keys(failed);
-    const cause = new AggregateError(Object.values(failed), `${names.join(', ')} failed`);
-    const { retryAfterMs } = this;
-    return new SpillwayError('SPILLWAY_CHAIN_FAILED', `Chain ${this.name}: ${cause.message}`, {
-      cause,
-      details: {
-        chain: this.name,
-        failed: names,
-        skipped,
-        ...(Number.isFinite(retryAfterMs) ? { retryAfterMs } : {}),
-      },
-    });
+    return allFailed(this.name, round, this.retryAfterMs);
   }
 
-  #noneCouldBeAsked(skipped: Record<string, Skipped>, retryAfterMs: number): SpillwayError {
+  #noneAsked(round: Fruitless, retryAfterMs: number): SpillwayError {
     this.#stats.unavailable += 1;
-    const known = Number.isFinite(retryAfterMs);
-    const error = new SpillwayError(
-      'SPILLWAY_CHAIN_UNAVAILABLE',
-      `No provider of chain ${this.name} can be asked${known ? `; try again in ${Math.ceil(retryAfterMs)} ms` : ''}`,
-      { details: { chain: this.name, skipped, ...(known ? { retryAfterMs } : {}) } },
-    );
+    const error = noneAsked(this.name, round, retryAfterMs);
     tell(() => this.emit('unavailable', error));
     return error;
   }
-}
-
-function whyRefused(error: unknown): Skipped {
-  const { code } = error as SpillwayError;
-  if (code === 'SPILLWAY_CLOSED') throw error;
-  return code === 'SPILLWAY_BREAKER_FULL' ? 'full' : 'open';
 }

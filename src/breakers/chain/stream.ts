@@ -1,6 +1,7 @@
-import { SpillwayError } from '../../shared/errors.ts';
+import type { SpillwayError } from '../../shared/errors.ts';
 import type { Permit } from '../permit.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { incomplete, tookTooLong } from './errors.ts';
 import { within } from './within.ts';
 
 /** A stream whose first chunk has come: from here on no other provider can take over. */
@@ -88,17 +89,7 @@ function stop(permit: Permit, iterator: AsyncIterator<unknown> | undefined, reas
 }
 
 function late(permit: Permit, provider: string, what: string, ms: number): SpillwayError {
-  const error = new SpillwayError('SPILLWAY_BREAKER_TIMEOUT', `${provider} ${what} ${ms} ms`, {
-    details: { breaker: provider, timeoutMs: ms },
-  });
+  const error = tookTooLong(provider, what, ms);
   permit.timeOut(error);
   return error;
-}
-
-function incomplete(provider: string, chunks: number, cause: unknown): SpillwayError {
-  return new SpillwayError(
-    'SPILLWAY_STREAM_INCOMPLETE',
-    `The stream of ${provider} broke off after ${chunks} chunks`,
-    { cause, details: { provider, chunks } },
-  );
 }

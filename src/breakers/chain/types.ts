@@ -70,13 +70,13 @@ export interface ChainStats {
   incomplete: number;
 }
 
-/** A provider failed, and the next is asked. */
-export interface ChainFailover {
+/** A provider failed; the next one is asked, if there is one. */
+export interface ProviderFailed {
   readonly provider: string;
   readonly error: unknown;
 }
 
 export interface ChainEvents {
-  failover: [failover: ChainFailover];
+  failed: [failed: ProviderFailed];
   unavailable: [error: unknown];
 }

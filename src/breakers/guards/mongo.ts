@@ -1,6 +1,6 @@
 import type { Breaker } from '../breaker.ts';
-import { runTask, type Task } from '../chain/chain.ts';
 import type { MakeBreaker } from '../registry.ts';
+import { runTask, type Task } from '../task.ts';
 import type { GuardOptions } from './fetch.ts';
 
 /** As much of MongoDB's client as leads to all that is guarded. */

@@ -1,5 +1,5 @@
-import { runTask } from '../chain/chain.ts';
 import type { MakeBreaker } from '../registry.ts';
+import { runTask } from '../task.ts';
 import type { GuardOptions } from './fetch.ts';
 
 /** As much of node-postgres' Pool as is guarded. */
