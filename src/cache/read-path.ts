@@ -163,7 +163,7 @@ export class ReadPath<K, V> {
     if (absent && settings.nullTtlMs === 0) return value;
     try {
       const kept = value === undefined ? UNDEFINED : keep(value);
-      const tags = absent ? NO_TAGS : checkTags(namespace, settings.tags?.(value, key) ?? NO_TAGS);
+      const tags = checkTags(namespace, settings.tags?.(value, key) ?? NO_TAGS);
       const wholeMs = absent ? settings.nullTtlMs : settings.ttlMs(value, key);
       const ttlMs = Math.max(1, wholeMs * (1 - settings.jitter * core.random()));
       void entries.put(name, kept, { version, ttlMs, graceMs: settings.graceMs, tags }, gen, 'may be lost');
