@@ -107,6 +107,10 @@ class TieredCache implements Cache {
     return namespace;
   }
 
+  get used(): boolean {
+    return this.#namespaces.size > 0;
+  }
+
   find(name: string): CacheNamespace<unknown, unknown> | undefined {
     return this.#namespaces.get(name)?.namespace;
   }

@@ -1,5 +1,5 @@
 export { createCache } from './cache.ts';
-export { type CacheSettings, openCacheOf } from './open.ts';
+export { type CacheSettings, followSwitch, openCacheOf } from './open.ts';
 export type { CacheEvents, CacheStats, Counts, NamespaceStats, RedisState } from './stats.ts';
 export type {
   Cache,
