@@ -12,6 +12,7 @@ import { Namespace } from './namespace.ts';
 import { closedError } from './namespace-checks.ts';
 import { checkCacheOptions } from './options.ts';
 import { type LinkOptions, RedisLink } from './redis/link.ts';
+import { LoadLock } from './redis/load-lock.ts';
 import { Writer } from './redis/writer.ts';
 import { settingsOf } from './settings.ts';
 import type { CacheEvents, CacheStats, RedisState } from './stats.ts';
@@ -86,9 +87,13 @@ class TieredCache implements Cache {
       state: (state, reason) => this.#redisState(state, reason),
       changed: names => this.#changed(names),
       blind: () => this.#core.trust.suspend(),
+      sighted: () => {
+        this.#core.trust.resume();
+        this.#changed(undefined);
+      },
     });
     const writer = new Writer(link, journal, versions);
-    const tier = { link, writer, journal };
+    const tier = { link, writer, journal, lock: new LoadLock(link, options.clock) };
     if (path !== undefined) this.#news = setInterval(() => this.#readNews(tier), NEWS_EVERY_MS).unref();
     return tier;
   }

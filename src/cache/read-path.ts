@@ -141,37 +141,60 @@ export class ReadPath<K, V> {
     flight: Flight<Landed<V>>,
   ): Promise<Landed<V>> {
     const { core, entries, loading, counts } = this.#parts;
-    const version = core.versions.next();
-    const { gen } = core.trust;
+    let done: (() => void) | undefined;
     try {
       const failure = loading.failureOf(name);
       if (failure !== undefined) throw failure.error;
+      const turn = await this.#turn(name, flight);
+      if (turn !== undefined && 'found' in turn) return turn.found;
+      done = turn?.done;
+      const version = core.versions.next();
+      const { gen } = core.trust;
       const value = await loading.load(name, key, once);
-      const keeps = core.enabled && !flight.outdated && !core.closed;
-      return { value: keeps ? this.#keep(name, key, value, version, gen) : value, hit: false };
+      if (!core.enabled || flight.outdated || core.closed) return { value, hit: false };
+      const { kept, written } = this.#keep(name, key, value, version, gen);
+      // The others look in Redis: it must be there when their turn comes.
+      void written.finally(done);
+      done = undefined;
+      return { value: kept, hit: false };
     } catch (error) {
       if (stale === undefined || !entries.isWithinGrace(stale)) throw error;
       counts.staleServed++;
       return { value: stale.value as V, hit: true };
+    } finally {
+      done?.();
     }
   }
 
+  /** With the option `lock`: this process's turn to load, or what another has loaded meanwhile. */
+  async #turn(name: string, flight: Flight<Landed<V>>) {
+    const { core, settings, reader, entries } = this.#parts;
+    if (!settings.lock || !core.enabled || core.redis === undefined || reader === undefined) return undefined;
+    return core.redis.lock.turn<Landed<V>>(name, settings.hardTimeoutMs, async () => {
+      const found = await reader.read(name, undefined);
+      if (found === undefined || found.kind === 'none') return undefined;
+      const entry = entries.adopt(name, found, undefined, flight.outdated);
+      return entries.isFresh(entry) ? { value: entry.value as V, hit: true } : undefined;
+    });
+  }
+
   /** The value as it is kept; as it came where it can't be: the caller asked for the value, not for a cache. */
-  #keep(name: string, key: K, value: V, version: number, gen: number): V {
+  #keep(name: string, key: K, value: V, version: number, gen: number): { kept: V; written: Promise<void> } {
     const { core, settings, entries, counts, namespace } = this.#parts;
     const absent = value === undefined || value === null;
-    if (absent && settings.nullTtlMs === 0) return value;
+    const notKept = { kept: value, written: Promise.resolve() };
+    if (absent && settings.nullTtlMs === 0) return notKept;
     try {
       const kept = value === undefined ? UNDEFINED : keep(value);
       const tags = checkTags(namespace, settings.tags?.(value, key) ?? NO_TAGS);
       const wholeMs = absent ? settings.nullTtlMs : settings.ttlMs(value, key);
       const ttlMs = Math.max(1, wholeMs * (1 - settings.jitter * core.random()));
-      void entries.put(name, kept, { version, ttlMs, graceMs: settings.graceMs, tags }, gen, 'may be lost');
-      return kept.value as V;
+      const terms = { version, ttlMs, graceMs: settings.graceMs, tags };
+      return { kept: kept.value as V, written: entries.put(name, kept, terms, gen, 'may be lost') };
     } catch (error) {
       counts.uncacheable++;
       core.emit('refresh-error', { namespace, error });
-      return value;
+      return notKept;
     }
   }
 }

@@ -34,6 +34,8 @@ export interface LinkEvents {
   changed(names: readonly string[] | undefined): void;
   /** From now on nothing tells of changes. */
   blind(): void;
+  /** Changes are told of again; what happened meanwhile is not known. */
+  sighted(): void;
 }
 
 const FIRST_PAUSE_MS = 50;
@@ -113,7 +115,7 @@ export class RedisLink {
         changed: names => events.changed(names),
         // What was missed meanwhile is as good as changed.
         live: () => {
-          if (this.#state === 'up') events.changed(undefined);
+          if (this.#state === 'up') events.sighted();
         },
         blind: () => {
           if (this.#state === 'up') events.blind();
