@@ -81,15 +81,15 @@ export class Entries {
     const { kept, gen } = found;
     // Redis may still have what this process has replaced meanwhile.
     const replaced = held?.unsettled === true && this.#parts.core.memory.peek(name) === held;
-    const entry = this.#make(kept, found, gen, false);
-    return outdated || replaced ? { ...entry, bytes: 0 } : this.#remember(name, entry, kept);
+    const entry = this.#make(name, kept, found, gen, false);
+    return outdated || replaced ? { ...entry, bytes: 0 } : this.#remember(entry, kept);
   }
 
   /** Into memory, at once, and on to Redis. */
   async put(name: string, kept: Kept, terms: Terms, gen: number, importance: Importance): Promise<void> {
     const { core, tier, codec, keys, reloadable } = this.#parts;
     this.#assumeTags(terms.tags, terms.version);
-    const entry = this.#remember(name, this.#make(kept, terms, gen, tier !== undefined), kept);
+    const entry = this.#remember(this.#make(name, kept, terms, gen, tier !== undefined), kept);
     if (tier === undefined) return;
     const frame = await codec.encode(name, kept, terms);
     const about = { name, base: keys.base, version: terms.version, ms: lifetime(terms) };
@@ -119,13 +119,14 @@ export class Entries {
     return Math.max(0, (this.#parts.core.versions.now() - version) / 1000);
   }
 
-  #make(kept: Kept, terms: Terms, gen: number, unsettled: boolean): Omit<MemoryEntry, 'bytes'> {
+  #make(name: string, kept: Kept, terms: Terms, gen: number, unsettled: boolean): Omit<MemoryEntry, 'bytes'> {
     const { core, settings, owner } = this.#parts;
     const { version, ttlMs, graceMs, tags } = terms;
     const began = core.clock.monotonic() - this.#ageMs(version);
     const freshUntil = began + ttlMs;
     const { eagerRefresh } = settings;
     return {
+      name,
       value: kept.value,
       version,
       freshUntil,
@@ -135,13 +136,14 @@ export class Entries {
       gen,
       tagStamp: -1,
       unsettled,
+      usedAt: core.clock.monotonic(),
       owner,
     };
   }
 
-  #remember(name: string, entry: Omit<MemoryEntry, 'bytes'>, { bytes }: Kept): MemoryEntry {
+  #remember(entry: Omit<MemoryEntry, 'bytes'>, { bytes }: Kept): MemoryEntry {
     const { settings, core } = this.#parts;
-    return settings.memory ? core.memory.set(name, entry, bytes) : { ...entry, bytes };
+    return settings.memory ? core.memory.set(entry, bytes) : { ...entry, bytes };
   }
 
   /** As far as this process knows, tags it sees for the first time were not invalidated since. */
