@@ -70,7 +70,7 @@ export class Entries {
   /** What Redis has, as an entry of this process; kept in memory unless it is `outdated` already. */
   adopt(
     name: string,
-    found: Exclude<Found, { kind: 'none' }>,
+    found: Found & { kind: 'same' | 'other' },
     held: MemoryEntry | undefined,
     outdated: boolean,
   ): MemoryEntry {
@@ -102,9 +102,13 @@ export class Entries {
     if (outcome === 'older' && core.memory.peek(name) === entry) core.memory.delete(name);
   }
 
-  /** Whether a value that Redis has lost may be given back to it. */
-  canBeRestored(entry: MemoryEntry): boolean {
-    return entry.gen !== CHANGED && this.isFresh(entry) && !this.#parts.tags.invalidated(entry);
+  /**
+   * Whether a value may be used, and given back to Redis, when Redis cannot tell. One announcement of a change is no objection
+   * to what this process stored itself: it is that of its own write.
+   */
+  isLastKnown(entry: MemoryEntry): boolean {
+    const unchanged = entry.gen !== CHANGED || (entry.ours && entry.announced <= 1);
+    return unchanged && this.isFresh(entry) && !this.#parts.tags.invalidated(entry);
   }
 
   restore(name: string, { value, version, freshUntil, staleUntil, tags }: MemoryEntry): void {
@@ -119,7 +123,7 @@ export class Entries {
     return Math.max(0, (this.#parts.core.versions.now() - version) / 1000);
   }
 
-  #make(name: string, kept: Kept, terms: Terms, gen: number, unsettled: boolean): Omit<MemoryEntry, 'bytes'> {
+  #make(name: string, kept: Kept, terms: Terms, gen: number, ours: boolean): Omit<MemoryEntry, 'bytes'> {
     const { core, settings, owner } = this.#parts;
     const { version, ttlMs, graceMs, tags } = terms;
     const began = core.clock.monotonic() - this.#ageMs(version);
@@ -135,7 +139,9 @@ export class Entries {
       tags,
       gen,
       tagStamp: -1,
-      unsettled,
+      unsettled: ours,
+      ours,
+      announced: 0,
       usedAt: core.clock.monotonic(),
       owner,
     };

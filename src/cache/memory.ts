@@ -19,6 +19,10 @@ export interface MemoryEntry {
   tagStamp: number;
   /** Set by this process and not known to be in Redis yet: what Redis says meanwhile may be older. */
   unsettled: boolean;
+  /** Stored by this process, not read from Redis. */
+  readonly ours: boolean;
+  /** How often its name was announced as changed since. */
+  announced: number;
   /** When it was last put in front of the others. */
   usedAt: number;
   readonly owner: Owner;

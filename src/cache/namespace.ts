@@ -4,7 +4,7 @@ import { Codec } from './entry/codec.ts';
 import { KeySpace } from './entry/keys.ts';
 import { keep } from './entry/value.ts';
 import { Loading } from './loading.ts';
-import type { Owner } from './memory.ts';
+import { CHANGED, type Owner } from './memory.ts';
 import { checkTags, closedError, noLoader } from './namespace-checks.ts';
 import { type Read, ReadPath } from './read-path.ts';
 import { countKeys } from './redis/count-keys.ts';
@@ -99,6 +99,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     }
     const terms = { version, ttlMs, graceMs: this.#settings.graceMs, tags: own };
     const written = this.#entries.put(name, kept, terms, this.#core.trust.gen, 'must arrive');
+    void written.then(() => this.#recheck(name));
     if (wait) await written;
   }
 
@@ -159,11 +160,28 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     return { memory: this.#owner.items, redis: await countKeys(this.#core.redis, `${this.keys.base}k:`) };
   }
 
-  /** A tag changed, as its name in Redis says. */
-  tagChanged(name: string): void {
-    const plain = this.keys.tag(WHOLE);
-    if (name.startsWith(plain)) this.#tags.forget(name.slice(plain.length));
-    else this.#tags.forgetAll();
+  /** An entry or a tag changed, as its name in Redis says. */
+  changed(name: string): void {
+    const entry = this.#core.memory.peek(name);
+    const plainTag = this.keys.tag(WHOLE);
+    if (entry !== undefined) {
+      entry.gen = CHANGED;
+      entry.announced++;
+      this.#recheck(name);
+    } else if (name.startsWith(plainTag)) {
+      this.#tags.forget(name.slice(plainTag.length));
+    } else if (name.startsWith(`${this.keys.base}t:`)) {
+      this.#tags.forgetAll();
+    }
+  }
+
+  /**
+   * Where nothing can be loaded, memory may be the last to have a value: so an entry that was announced as changed is checked
+   * now, while Redis can be asked. Mostly the change was our own.
+   */
+  #recheck(name: string): void {
+    const held = this.#core.memory.peek(name);
+    if (held?.gen === CHANGED && !held.unsettled && !this.#loading.possible) this.#path.check(name, held);
   }
 
   /** Versions mean nothing any more. */
