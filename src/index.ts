@@ -9,6 +9,13 @@ export type {
   CallContext,
   Verdict,
 } from './breakers/index.ts';
+export type {
+  Cache,
+  CacheNamespace,
+  CacheSettings,
+  LoadingOptions,
+  NamespaceOptions,
+} from './cache/index.ts';
 export type { ConfigOptions, EngineChoice, EngineName, FailoverOptions } from './config/index.ts';
 export type {
   DrainProgress,

@@ -1,4 +1,5 @@
 import { BreakerRegistry, type Breakers, type MakeBreaker, type MakeChain } from './breakers/index.ts';
+import { type Cache, type CacheSettings, followSwitch, openCacheOf } from './cache/index.ts';
 import { type Config, type ConfigOptions, type EngineName, resolveConfig } from './config/index.ts';
 import {
   createEngine,
@@ -24,6 +25,8 @@ export interface SpillwayOptions<D extends QueueDeclarations = readonly string[]
   queues?: D;
   /** Where log lines go; a pino logger fits. Every line is masked. Default: pino on standard error. `false`: nowhere. */
   logger?: Logger | false;
+  /** Of the cache: where it differs from what the rest of the configuration says. */
+  cache?: CacheSettings;
   /**
    * On SIGTERM and SIGINT, close and end the process: exit code 0 when every job finished, 143 or 130 when some were given
    * back. Default true. With several Spillways in a process, each is closed before the exit.
@@ -45,6 +48,13 @@ export interface Spillway<D extends QueueDeclarations = readonly string[]> exten
   readonly chain: MakeChain;
   /** All breakers made here, by name. */
   readonly breakers: Breakers;
+  /**
+   * A cache namespace: `spillway.cache('lead', { ttl: '10m', load: id => … })`. The cache is opened at the first call.
+   * Throws SPILLWAY_INVALID_OPTION, SPILLWAY_CACHE_NAMESPACE, SPILLWAY_CLOSED.
+   */
+  readonly cache: Cache['namespace'];
+  /** All of the cache: its namespaces by name, its state and statistics, its events. */
+  readonly caches: Cache;
   /**
    * Closes everything that was opened here: workers first, which get `shutdownTimeoutMs` to finish their jobs, then the rest.
    * Jobs still running after that are moved back to the front of their queue. The same promise for every call; never
@@ -74,7 +84,11 @@ export function createSpillway<const D extends QueueDeclarations = readonly stri
   );
   const switches = new FileSwitches(config.engine, config.sqlite, logger, systemClock);
   const breakers = new BreakerRegistry(logger);
-  return compose<D>({ config, logger, engine, registry, switches, breakers }, options.handleSignals ?? true);
+  const caches = openCacheOf(config, logger, options.cache);
+  return compose<D>(
+    { config, logger, engine, registry, switches, breakers, caches },
+    options.handleSignals ?? true,
+  );
 }
 
 interface Parts {
@@ -84,17 +98,22 @@ interface Parts {
   registry: QueueRegistry;
   switches: FileSwitches;
   breakers: BreakerRegistry;
+  caches: Cache;
 }
 
 function compose<D extends QueueDeclarations>(
-  { config, logger, engine, registry, switches, breakers }: Parts,
+  { config, logger, engine, registry, switches, breakers, caches }: Parts,
   handleSignals: boolean,
 ): Spillway<D> {
   let closing: Promise<ShutdownReport> | undefined;
+  const isCacheOn = async () => (await switches.get('cache')).value === 'on';
+  const unfollow = followSwitch(caches, config.cache.enabled, isCacheOn);
   const shutDown = () => {
-    closing ??= Promise.all([registry.close(), switches.close()]).then(([report]) => {
+    unfollow();
+    closing ??= Promise.all([registry.close(), switches.close()]).then(async ([report]) => {
       // Last: handlers of jobs call through them until their worker is closed.
       breakers.close();
+      await caches.close();
       forgetSignals?.();
       logger.debug(report, 'Closed');
       return report;
@@ -129,7 +148,9 @@ function compose<D extends QueueDeclarations>(
   };
   const { breaker, chain } = breakers;
   const { failover } = engine;
-  return { engine: config.engine, failover, switches, breaker, chain, breakers, ...typed, close };
+  const cache = caches.namespace.bind(caches) as Cache['namespace'];
+  const own = { engine: config.engine, failover, switches, breaker, chain, breakers, cache, caches };
+  return { ...own, ...typed, close };
 }
 
 function chooseLogger(given: Logger | false | undefined): Logger {

@@ -1,0 +1,57 @@
+import type { Clock } from '../../shared/clock.ts';
+
+/** More than the times of two processes differ: each is off by half a round trip to Redis at most (see RedisLink). */
+const SKEW_US = 20_000;
+/** A step back of the common time that is more than a correction. */
+const LEAP_US = 1_000_000;
+
+/**
+ * Versions of entries: microseconds since 1970, each larger than any this process has made or seen, so that of two writes of a
+ * key the newer can be told. The time is Redis's own, carried on by the monotonic clock: all processes agree on it up to a
+ * round trip, and a change of a machine's time of day moves nothing. Until Redis was first reached it is the time of day
+ * at the start.
+ */
+export class Versions {
+  readonly #clock: Clock;
+  /** Milliseconds since 1970 at the zero of the monotonic clock. */
+  #epoch: number;
+  #last = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#epoch = clock.now() - clock.monotonic();
+  }
+
+  /** The common time, in microseconds. */
+  now(): number {
+    return Math.floor((this.#epoch + this.#clock.monotonic()) * 1000);
+  }
+
+  /** Of a value that is about to be loaded or stored. */
+  next(): number {
+    this.#last = Math.max(this.now(), this.#last + 1);
+    return this.#last;
+  }
+
+  /** Of a deletion or invalidation: ahead by as much as another process's time may differ, so that it takes in all it must. */
+  nextChange(): number {
+    this.#last = Math.max(this.now() + SKEW_US, this.#last + 1);
+    return this.#last;
+  }
+
+  /**
+   * Redis's clock showed `microseconds` when the monotonic clock showed `at`. True when that is so far back that all versions
+   * made so far are of no use: they would look newer than whatever comes next.
+   */
+  synchronize(microseconds: number, at: number): boolean {
+    this.#epoch = microseconds / 1000 - at;
+    const back = this.#last > this.now() + LEAP_US;
+    if (back) this.#last = 0;
+    return back;
+  }
+}
+
+/** A version as text, comparable as text: 16 digits last until the year 2286. */
+export function versionText(version: number): string {
+  return String(version).padStart(16, '0');
+}

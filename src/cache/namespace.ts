@@ -1,0 +1,211 @@
+import type { Core } from './core.ts';
+import { Entries } from './entries.ts';
+import { Codec } from './entry/codec.ts';
+import { KeySpace } from './entry/keys.ts';
+import { keep } from './entry/value.ts';
+import { Loading } from './loading.ts';
+import { CHANGED, type Owner } from './memory.ts';
+import { checkTags, closedError, noLoader } from './namespace-checks.ts';
+import { type Read, ReadPath } from './read-path.ts';
+import { countKeys } from './redis/count-keys.ts';
+import { RedisReader } from './redis/reader.ts';
+import { type Settings, ttlInMs } from './settings.ts';
+import { HitRates, type NamespaceStats, zeroCounts } from './stats.ts';
+import { Tags, WHOLE } from './tags.ts';
+import type { CacheNamespace, GetOptions, SetOptions, WarmOptions, WarmReport } from './types.ts';
+import { warm } from './warm.ts';
+
+const NO_TAGS: readonly string[] = [];
+
+/** A namespace of a cache: the way of a read through the tiers, and of a change out to all of them. */
+export class Namespace<K, V> implements CacheNamespace<K, V> {
+  readonly name: string;
+  readonly keys: KeySpace;
+  readonly #core: Core;
+  readonly #settings: Settings<K, V>;
+  readonly #counts = zeroCounts();
+  readonly #owner: Owner;
+  readonly #rates: HitRates;
+  readonly #tags: Tags;
+  readonly #entries: Entries;
+  readonly #loading: Loading<K, V>;
+  readonly #path: ReadPath<K, V>;
+
+  constructor(name: string, settings: Settings<K, V>, core: Core) {
+    this.name = name;
+    this.#core = core;
+    this.#settings = settings;
+    this.keys = new KeySpace(core.prefix, name, settings.schema, settings.key as never);
+    this.#owner = { plain: this.keys.plain, byKey: new Map(), items: 0, bytes: 0, counts: this.#counts };
+    this.#rates = new HitRates(this.#counts, core.clock);
+    const tier = settings.redis ? core.redis : undefined;
+    const tags = new Tags(core.trust, tier === undefined);
+    const loading = new Loading({ namespace: name, ...settings }, this.#counts, core.clock);
+    const codec = new Codec(settings.compressAbove, settings.encryption);
+    const poisoned = (reason: string) => core.emit('poisoned', { namespace: name, reason });
+    const shared = { keys: this.keys, tags, codec };
+    const counts = this.#counts;
+    const reader = tier && new RedisReader({ ...shared, tier, trust: core.trust, counts, poisoned });
+    const reloadable = loading.possible;
+    this.#tags = tags;
+    this.#loading = loading;
+    this.#entries = new Entries({ ...shared, core, tier, settings, reloadable, owner: this.#owner });
+    const entries = this.#entries;
+    this.#path = new ReadPath({ namespace: name, core, settings, counts, entries, loading, reader });
+  }
+
+  async get(key: K, options?: GetOptions<K, V>): Promise<V> {
+    const { memory, clock, enabled } = this.#core;
+    const text = this.keys.text(key);
+    const entry = this.#owner.byKey.get(text);
+    if (entry !== undefined && enabled && this.#entries.isTrusted(entry)) {
+      const now = clock.monotonic();
+      memory.used(entry, now);
+      if (now < entry.freshUntil) {
+        this.#counts.memoryHits++;
+        if (now >= entry.eagerAt) this.#path.refresh(this.#read(text, key, options));
+        return this.#give(entry.value as V);
+      }
+      if (now < entry.staleUntil) {
+        return this.#give(await this.#path.serveStale(this.#read(text, key, options), entry));
+      }
+    }
+    return this.#give(await this.#path.fetch(this.#read(text, key, options)));
+  }
+
+  #read(text: string, key: K, options: GetOptions<K, V> | undefined): Read<K, V> {
+    const name = this.keys.named(text);
+    const held = this.#core.enabled ? this.#core.memory.get(name) : undefined;
+    return { name, key, once: options?.load, held };
+  }
+
+  getMany(keys: readonly K[]): Promise<V[]> {
+    return Promise.all(keys.map(key => this.get(key)));
+  }
+
+  async set(key: K, value: V, { ttl, tags, wait }: SetOptions = {}): Promise<void> {
+    if (this.#core.closed) throw closedError();
+    const name = this.keys.entry(key);
+    const kept = keep(value);
+    const ttlMs = ttl === undefined ? this.#settings.ttlMs(value, key) : ttlInMs(this.name, ttl);
+    const own = checkTags(this.name, tags ?? this.#settings.tags?.(value, key) ?? NO_TAGS);
+    const version = this.#core.versions.next();
+    this.#counts.sets++;
+    this.#core.flights.outdate(name);
+    this.#loading.forgetFailure(name);
+    if (!this.#core.enabled) {
+      await this.#change('delete', name, version);
+      return;
+    }
+    const terms = { version, ttlMs, graceMs: this.#settings.graceMs, tags: own };
+    const written = this.#entries.put(name, kept, terms, this.#core.trust.gen, 'must arrive');
+    void written.then(() => this.#recheck(name));
+    if (wait) await written;
+  }
+
+  async delete(key: K): Promise<void> {
+    if (this.#core.closed) throw closedError();
+    const name = this.keys.entry(key);
+    this.#counts.deletes++;
+    this.#core.memory.delete(name);
+    this.#core.flights.outdate(name);
+    this.#loading.forgetFailure(name);
+    await this.#change('delete', name, this.#core.versions.nextChange());
+  }
+
+  async invalidateTag(tag: string): Promise<void> {
+    if (this.#core.closed) throw closedError();
+    checkTags(this.name, [tag]);
+    this.#counts.tagInvalidations++;
+    await this.#invalidate(tag);
+  }
+
+  async clear(): Promise<void> {
+    if (this.#core.closed) throw closedError();
+    this.#counts.clears++;
+    this.#core.memory.deleteAll(this.#owner);
+    await this.#invalidate(WHOLE);
+  }
+
+  warm(keys: Iterable<K> | AsyncIterable<K>, options?: WarmOptions): Promise<WarmReport> {
+    if (!this.#loading.possible) return Promise.reject(noLoader(this.name, 'warm'));
+    return warm(keys, key => this.get(key), this.#core.clock, options);
+  }
+
+  warmWith(
+    entries: Iterable<readonly [K, V]> | AsyncIterable<readonly [K, V]>,
+    options?: WarmOptions,
+  ): Promise<WarmReport> {
+    return warm(entries, ([key, value]) => this.set(key, value, { wait: true }), this.#core.clock, options);
+  }
+
+  stats(): NamespaceStats {
+    const { items, bytes } = this.#owner;
+    const rates = this.#rates;
+    return {
+      name: this.name,
+      ...this.#counts,
+      items,
+      bytes,
+      hitRate: { minutes1: rates.over(1), minutes10: rates.over(10), minutes60: rates.over(60) },
+    };
+  }
+
+  /** Once a minute. */
+  noteRates(): void {
+    this.#rates.note();
+  }
+
+  async countKeys(): Promise<{ memory: number; redis: number | undefined }> {
+    return { memory: this.#owner.items, redis: await countKeys(this.#core.redis, `${this.keys.base}k:`) };
+  }
+
+  /** An entry or a tag changed, as its name in Redis says. */
+  changed(name: string): void {
+    const entry = this.#core.memory.peek(name);
+    const plainTag = this.keys.tag(WHOLE);
+    if (entry !== undefined) {
+      entry.gen = CHANGED;
+      entry.announced++;
+      this.#recheck(name);
+    } else if (name.startsWith(plainTag)) {
+      this.#tags.forget(name.slice(plainTag.length));
+    } else if (name.startsWith(`${this.keys.base}t:`)) {
+      this.#tags.forgetAll();
+    }
+  }
+
+  /**
+   * Where nothing can be loaded, memory may be the last to have a value: so an entry that was announced as changed is checked
+   * now, while Redis can be asked. Mostly the change was our own.
+   */
+  #recheck(name: string): void {
+    const held = this.#core.memory.peek(name);
+    if (held?.gen === CHANGED && !held.unsettled && !this.#loading.possible) this.#path.check(name, held);
+  }
+
+  /** Versions mean nothing any more. */
+  forgetVersions(): void {
+    this.#tags.reset();
+  }
+
+  close(): void {
+    this.#loading.close();
+  }
+
+  #give(value: V): V {
+    return this.#settings.copy ? structuredClone(value) : value;
+  }
+
+  async #invalidate(tag: string): Promise<void> {
+    const version = this.#core.versions.nextChange();
+    this.#tags.invalidate(tag, version);
+    this.#core.flights.outdateAll(this.keys.base);
+    await this.#change('tag', this.keys.tag(tag), version);
+  }
+
+  async #change(kind: 'delete' | 'tag', name: string, version: number): Promise<void> {
+    if (this.#settings.redis)
+      await this.#core.redis?.writer.change({ kind, name, base: this.keys.base, version });
+  }
+}
