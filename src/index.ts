@@ -1,3 +1,10 @@
+export type {
+  Cache,
+  CacheNamespace,
+  CacheSettings,
+  LoadingOptions,
+  NamespaceOptions,
+} from './cache/index.ts';
 export type { ConfigOptions, EngineChoice, EngineName, FailoverOptions } from './config/index.ts';
 export type {
   DrainProgress,

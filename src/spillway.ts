@@ -1,3 +1,4 @@
+import { type Cache, type CacheSettings, openCacheOf } from './cache/index.ts';
 import { type Config, type ConfigOptions, type EngineName, resolveConfig } from './config/index.ts';
 import {
   createEngine,
@@ -23,6 +24,8 @@ export interface SpillwayOptions<D extends QueueDeclarations = readonly string[]
   queues?: D;
   /** Where log lines go; a pino logger fits. Every line is masked. Default: pino on standard error. `false`: nowhere. */
   logger?: Logger | false;
+  /** Of the cache: where it differs from what the rest of the configuration says. */
+  cache?: CacheSettings;
   /**
    * On SIGTERM and SIGINT, close and end the process: exit code 0 when every job finished, 143 or 130 when some were given
    * back. Default true. With several Spillways in a process, each is closed before the exit.
@@ -38,6 +41,13 @@ export interface Spillway<D extends QueueDeclarations = readonly string[]> exten
   readonly failover: Failover | undefined;
   /** Live switches. */
   readonly switches: Switches;
+  /**
+   * A cache namespace: `spillway.cache('lead', { ttl: '10m', load: id => … })`. The cache is opened at the first call.
+   * Throws SPILLWAY_INVALID_OPTION, SPILLWAY_CACHE_NAMESPACE, SPILLWAY_CLOSED.
+   */
+  readonly cache: Cache['namespace'];
+  /** All of the cache: its namespaces by name, its state and statistics, its events. */
+  readonly caches: Cache;
   /**
    * Closes everything that was opened here: workers first, which get `shutdownTimeoutMs` to finish their jobs, then the rest.
    * Jobs still running after that are moved back to the front of their queue. The same promise for every call; never
@@ -66,7 +76,8 @@ export function createSpillway<const D extends QueueDeclarations = readonly stri
     `Jobs are kept by the ${config.engine} engine (${engine.target}): ${config.engineReason}`,
   );
   const switches = new FileSwitches(config.engine, config.sqlite, logger, systemClock);
-  return compose<D>({ config, logger, engine, registry, switches }, options.handleSignals ?? true);
+  const caches = openCacheOf(config, logger, options.cache);
+  return compose<D>({ config, logger, engine, registry, switches, caches }, options.handleSignals ?? true);
 }
 
 interface Parts {
@@ -75,15 +86,16 @@ interface Parts {
   engine: Engine;
   registry: QueueRegistry;
   switches: FileSwitches;
+  caches: Cache;
 }
 
 function compose<D extends QueueDeclarations>(
-  { config, logger, engine, registry, switches }: Parts,
+  { config, logger, engine, registry, switches, caches }: Parts,
   handleSignals: boolean,
 ): Spillway<D> {
   let closing: Promise<ShutdownReport> | undefined;
   const shutDown = () => {
-    closing ??= Promise.all([registry.close(), switches.close()]).then(([report]) => {
+    closing ??= Promise.all([registry.close(), switches.close(), caches.close()]).then(([report]) => {
       forgetSignals?.();
       logger.debug(report, 'Closed');
       return report;
@@ -116,7 +128,8 @@ function compose<D extends QueueDeclarations>(
     closed ??= shutDown().then(() => undefined);
     return closed;
   };
-  return { engine: config.engine, failover: engine.failover, switches, ...typed, close };
+  const cache = caches.namespace.bind(caches) as Cache['namespace'];
+  return { engine: config.engine, failover: engine.failover, switches, cache, caches, ...typed, close };
 }
 
 function chooseLogger(given: Logger | false | undefined): Logger {

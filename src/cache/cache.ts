@@ -1,0 +1,218 @@
+import { EventEmitter } from 'node:events';
+import { describeRedisTarget, type RedisTarget, redisOptionsOf } from '../redis/index.ts';
+import { systemClock } from '../shared/clock.ts';
+import { SpillwayError } from '../shared/errors.ts';
+import { type Logger, silentLogger } from '../shared/logger.ts';
+import type { Core, SecondTier } from './core.ts';
+import { Flights } from './flights.ts';
+import { Journal } from './journal.ts';
+import { RedisLink } from './link.ts';
+import { CHANGED, Memory } from './memory.ts';
+import { Namespace } from './namespace.ts';
+import { closedError } from './namespace-checks.ts';
+import { checkCacheOptions } from './options.ts';
+import { settingsOf } from './settings.ts';
+import type { CacheEvents, CacheStats, RedisState } from './stats.ts';
+import { Trust } from './trust.ts';
+import type { Cache, CacheNamespace, CacheOptions, NamespaceOptions } from './types.ts';
+import { Versions } from './versions.ts';
+import { Writer } from './writer.ts';
+
+type AnyNamespace = Namespace<unknown, unknown>;
+
+const MINUTE_MS = 60_000;
+
+/**
+ * A cache: memory, then Redis where one is given, then the loader. Nothing waits for Redis: it connects behind, and
+ * while it is away there is one tier less.
+ *
+ * Throws SPILLWAY_INVALID_OPTION.
+ */
+export function createCache(options: CacheOptions = {}): Cache {
+  return new TieredCache(options);
+}
+
+class TieredCache implements Cache {
+  readonly #core: Core;
+  readonly #logger: Logger;
+  readonly #target: RedisTarget | undefined;
+  readonly #events = new EventEmitter();
+  readonly #namespaces = new Map<string, { namespace: AnyNamespace; options: object }>();
+  readonly #minutes: NodeJS.Timeout;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: CacheOptions) {
+    const { prefix, redisTimeoutMs, maxItems, maxBytes } = checkCacheOptions(options);
+    const { clock = systemClock, random = Math.random, logger = silentLogger, enabled = true } = options;
+    this.#logger = logger;
+    this.#target = options.redis === undefined ? undefined : redisOptionsOf(options.redis);
+    const target = this.#target;
+    const emit = <E extends keyof CacheEvents>(event: E, ...args: CacheEvents[E]) =>
+      this.#emit(event, ...args);
+    const versions = new Versions(clock);
+    this.#core = {
+      prefix,
+      clock,
+      random,
+      memory: new Memory(maxItems, maxBytes),
+      trust: new Trust(),
+      flights: new Flights(),
+      versions,
+      redis: target && this.#open({ target, prefix, timeoutMs: redisTimeoutMs, clock, random }, versions),
+      enabled,
+      closed: false,
+      emit,
+    };
+    this.#minutes = setInterval(() => this.#eachMinute(), MINUTE_MS).unref();
+  }
+
+  #open(options: ConstructorParameters<typeof RedisLink>[0], versions: Versions): SecondTier {
+    const journal = new Journal();
+    const link: RedisLink = new RedisLink(options, {
+      time: (microseconds, at) => versions.synchronize(microseconds, at),
+      returning: () => writer.replay(),
+      state: (state, reason) => this.#redisState(state, reason),
+      changed: names => this.#changed(names),
+      blind: () => this.#core.trust.suspend(),
+    });
+    const writer = new Writer(link, journal);
+    return { link, writer, journal };
+  }
+
+  namespace<K, V>(name: string, options: NamespaceOptions<K, V>): CacheNamespace<K, V> {
+    if (this.#core.closed) throw closedError();
+    const known = this.#namespaces.get(name);
+    if (known !== undefined) {
+      if (!sameSettings(known.options, options)) throw conflict(name, known.options, options);
+      return known.namespace as unknown as CacheNamespace<K, V>;
+    }
+    checkName(name);
+    this.#core.redis?.link.open();
+    const namespace = new Namespace(name, settingsOf(name, options), this.#core);
+    this.#namespaces.set(name, { namespace: namespace as unknown as AnyNamespace, options: { ...options } });
+    return namespace;
+  }
+
+  find(name: string): CacheNamespace<unknown, unknown> | undefined {
+    return this.#namespaces.get(name)?.namespace;
+  }
+
+  async ready(ms = 1_000): Promise<boolean> {
+    this.#core.redis?.link.open();
+    return (await this.#core.redis?.link.ready(ms)) ?? false;
+  }
+
+  stats(): CacheStats {
+    const { enabled, redis, memory } = this.#core;
+    return {
+      enabled,
+      redis: redis?.link.state ?? 'off',
+      items: memory.items,
+      bytes: memory.bytes,
+      journaled: redis?.journal.size ?? 0,
+      namespaces: [...this.#namespaces.values()].map(({ namespace }) => namespace.stats()),
+    };
+  }
+
+  setEnabled(enabled: boolean): void {
+    if (enabled && !this.#core.enabled) this.#changed(undefined);
+    this.#core.enabled = enabled;
+  }
+
+  on<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this {
+    this.#events.on(event, listener as (...args: unknown[]) => void);
+    return this;
+  }
+
+  off<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this {
+    this.#events.off(event, listener as (...args: unknown[]) => void);
+    return this;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#core.closed = true;
+    clearInterval(this.#minutes);
+    await this.#core.redis?.writer.settled();
+    await this.#core.redis?.link.close();
+    for (const { namespace } of this.#namespaces.values()) namespace.close();
+    this.#core.memory.clear();
+  }
+
+  /** Someone changed these, or nobody knows which. */
+  #changed(names: readonly string[] | undefined): void {
+    const { trust, flights, memory } = this.#core;
+    if (names === undefined) {
+      trust.renew();
+      flights.outdateAll();
+      return;
+    }
+    for (const name of names) {
+      const entry = memory.peek(name);
+      if (entry !== undefined) entry.gen = CHANGED;
+      flights.outdate(name);
+      if (entry === undefined) this.#namespaceOf(name)?.tagChanged(name);
+    }
+  }
+
+  /** The namespace one of whose tags has this name in Redis. */
+  #namespaceOf(name: string): AnyNamespace | undefined {
+    const start = this.#core.prefix.length + 1;
+    const found = this.#namespaces.get(name.slice(start, name.indexOf(':', start)))?.namespace;
+    return found !== undefined && name.startsWith(`${found.keys.base}t:`) ? found : undefined;
+  }
+
+  #redisState(state: RedisState, reason: string): void {
+    const where = this.#target && describeRedisTarget(this.#target);
+    if (state === 'down') {
+      this.#core.trust.resume();
+      this.#logger.warn({ redis: where, reason }, `The cache goes on without Redis (${where}): ${reason}`);
+    } else this.#logger.info({ redis: where }, `The cache uses Redis (${where})`);
+    this.#emit('redis', { state, reason });
+  }
+
+  #emit<E extends keyof CacheEvents>(event: E, ...args: CacheEvents[E]): void {
+    try {
+      this.#events.emit(event, ...args);
+    } catch (error) {
+      this.#logger.error({ err: error, event }, `A listener of the cache event ${event} failed`);
+    }
+  }
+
+  #eachMinute(): void {
+    for (const { namespace } of this.#namespaces.values()) namespace.noteRates();
+  }
+}
+
+function checkName(name: unknown): asserts name is string {
+  if (typeof name === 'string' && /^[\w.-]{1,100}$/.test(name)) return;
+  const received =
+    typeof name === 'string' ? JSON.stringify(name.slice(0, 100)) : `a value of type ${typeof name}`;
+  throw new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `The name of a cache namespace must be 1 to 100 letters, digits, '.', '_' or '-'; received ${received}`,
+    { details: { option: 'name' } },
+  );
+}
+
+function sameSettings(one: object, other: object): boolean {
+  return differing(one, other).length === 0;
+}
+
+function differing(one: object, other: object): string[] {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].filter(name => Reflect.get(one, name) !== Reflect.get(other, name));
+}
+
+function conflict(name: string, known: object, given: object): SpillwayError {
+  const options = differing(known, given);
+  return new SpillwayError(
+    'SPILLWAY_CACHE_NAMESPACE',
+    `The cache namespace ${name} is open with other settings (${options.join(', ')}); open it once and share it, or choose another name`,
+    { details: { namespace: name, options } },
+  );
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../shared/clock.ts';
+import type { Flights } from './flights.ts';
+import type { Journal } from './journal.ts';
+import type { RedisLink } from './link.ts';
+import type { Memory } from './memory.ts';
+import type { CacheEvents } from './stats.ts';
+import type { Trust } from './trust.ts';
+import type { Versions } from './versions.ts';
+import type { Writer } from './writer.ts';
+
+/** The second tier, where there is one. */
+export interface SecondTier {
+  readonly link: RedisLink;
+  readonly writer: Writer;
+  readonly journal: Journal;
+}
+
+/** What all namespaces of a cache share. */
+export interface Core {
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly memory: Memory;
+  readonly trust: Trust;
+  readonly flights: Flights;
+  readonly versions: Versions;
+  readonly redis: SecondTier | undefined;
+  enabled: boolean;
+  closed: boolean;
+  emit<E extends keyof CacheEvents>(event: E, ...args: CacheEvents[E]): void;
+}

@@ -1,0 +1,70 @@
+import type { Clock } from '../shared/clock.ts';
+
+interface Deadline {
+  readonly dueAt: number;
+  /** Undefined once it was met. */
+  expire: (() => void) | undefined;
+}
+
+/**
+ * Deadlines that are all the same span away: they come due in the order they were set, so one timer for the oldest does
+ * for any number of them.
+ */
+export class Deadlines {
+  readonly ms: number;
+  readonly #clock: Clock;
+  #queue: Deadline[] = [];
+  /** Where the queue begins: taken off in bulk, so that a deadline costs no shifting. */
+  #head = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(ms: number, clock: Clock) {
+    this.ms = ms;
+    this.#clock = clock;
+  }
+
+  /** Calls `expire` in `ms`, unless the function returned is called first. */
+  set(expire: () => void): () => void {
+    const deadline: Deadline = { dueAt: this.#clock.monotonic() + this.ms, expire };
+    this.#queue.push(deadline);
+    if (this.#timer === undefined && this.#turn === undefined) this.#arm(this.ms);
+    return () => {
+      deadline.expire = undefined;
+    };
+  }
+
+  #arm(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      // One more turn of the event loop: an answer that lies in the socket while this process was busy is not late.
+      this.#turn = setImmediate(() => {
+        this.#turn = undefined;
+        this.#expire();
+      });
+    }, ms);
+  }
+
+  #expire(): void {
+    const now = this.#clock.monotonic();
+    for (let next = this.#queue[this.#head]; next !== undefined; next = this.#queue[this.#head]) {
+      const { expire } = next;
+      if (expire !== undefined && next.dueAt > now) break;
+      this.#head++;
+      next.expire = undefined;
+      expire?.();
+    }
+    this.#queue = this.#queue.slice(this.#head);
+    this.#head = 0;
+    const [next] = this.#queue;
+    if (next !== undefined && this.#timer === undefined) this.#arm(Math.max(1, Math.ceil(next.dueAt - now)));
+  }
+
+  /** None expires any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
+    this.#timer = this.#turn = undefined;
+    this.#queue = [];
+  }
+}

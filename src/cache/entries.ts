@@ -1,0 +1,151 @@
+import type { Codec } from './codec.ts';
+import type { Core, SecondTier } from './core.ts';
+import type { KeySpace } from './keys.ts';
+import { CHANGED, type MemoryEntry, type Owner } from './memory.ts';
+import type { Found } from './redis-reader.ts';
+import type { Settings } from './settings.ts';
+import { type Tags, WHOLE } from './tags.ts';
+import type { Kept } from './value.ts';
+
+/** When a value was made, how long it lasts, and what it depends on. */
+export interface Terms {
+  version: number;
+  ttlMs: number;
+  graceMs: number;
+  tags: readonly string[];
+}
+
+/** A value loaded anew can be loaded again; one that somebody `set` must get to Redis or into the journal. */
+export type Importance = 'may be lost' | 'must arrive';
+
+/** A tag that Redis has no version of gets one this much older than the value: others with the tag may be loading, too. */
+const TAG_MARGIN_US = 10_000_000;
+
+export interface EntriesParts {
+  core: Core;
+  /** Undefined for a namespace that is only in memory. */
+  tier: SecondTier | undefined;
+  settings: Pick<Settings<never, never>, 'graceMs' | 'eagerRefresh' | 'memory'>;
+  keys: KeySpace;
+  tags: Tags;
+  codec: Codec;
+  owner: Owner;
+}
+
+/** The entries of a namespace: into memory and on to Redis, and whether one in memory may be used. */
+export class Entries {
+  readonly #parts: EntriesParts;
+  /** Tags of which Redis may have no version yet. */
+  readonly #unensured = new Set<string>();
+
+  constructor(parts: EntriesParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether it may be used without asking Redis. */
+  isTrusted(entry: MemoryEntry): boolean {
+    const { core, tags } = this.#parts;
+    if (entry.gen !== core.trust.gen) return false;
+    if (entry.tagStamp === tags.stamp) return true;
+    if (!tags.isValid(entry)) return false;
+    entry.tagStamp = tags.stamp;
+    return true;
+  }
+
+  isFresh(entry: MemoryEntry): boolean {
+    return this.#parts.core.clock.monotonic() < entry.freshUntil;
+  }
+
+  isWithinGrace(entry: MemoryEntry): boolean {
+    return this.#parts.core.clock.monotonic() < entry.staleUntil;
+  }
+
+  /** What may be served when neither Redis nor the loader answers: not what is known to have changed. */
+  inNeed(held: MemoryEntry | undefined): MemoryEntry | undefined {
+    return held !== undefined && held.gen !== CHANGED && this.#parts.settings.graceMs > 0 ? held : undefined;
+  }
+
+  /** What Redis has, as an entry of this process; kept in memory unless it is `outdated` already. */
+  adopt(name: string, found: Found, held: MemoryEntry | undefined, outdated: boolean): MemoryEntry {
+    if (found.kind === 'same') {
+      if (!outdated) found.held.gen = found.gen;
+      return found.held;
+    }
+    const { kept, gen } = found;
+    // Redis may still have what this process has replaced meanwhile.
+    const replaced = held?.unsettled === true && this.#parts.core.memory.peek(name) === held;
+    const entry = this.#make(kept, found, gen, false);
+    return outdated || replaced ? { ...entry, bytes: 0 } : this.#remember(name, entry, kept);
+  }
+
+  /** Into memory, at once, and on to Redis. */
+  async put(name: string, kept: Kept, terms: Terms, gen: number, importance: Importance): Promise<void> {
+    const { core, tier, codec } = this.#parts;
+    this.#assumeTags(terms.tags, terms.version);
+    const entry = this.#remember(name, this.#make(kept, terms, gen, tier !== undefined), kept);
+    if (tier === undefined) return;
+    const frame = await codec.encode(name, kept, terms);
+    const change = { kind: 'put', name, version: terms.version, frame, ms: lifetime(terms) } as const;
+    this.#ensureTags(terms.tags, terms.version);
+    const written = importance === 'must arrive' ? tier.writer.change(change) : tier.writer.populate(change);
+    const outcome = await written;
+    entry.unsettled = false;
+    // Redis has something newer, so this is old.
+    if (outcome === 'older' && core.memory.peek(name) === entry) core.memory.delete(name);
+  }
+
+  #make(kept: Kept, terms: Terms, gen: number, unsettled: boolean): Omit<MemoryEntry, 'bytes'> {
+    const { core, settings, owner } = this.#parts;
+    const { version, ttlMs, graceMs, tags } = terms;
+    // As old as its version says; what comes from a clock that is ahead is as new as can be.
+    const began = core.clock.monotonic() - Math.max(0, (core.versions.now() - version) / 1000);
+    const freshUntil = began + ttlMs;
+    const { eagerRefresh } = settings;
+    return {
+      value: kept.value,
+      version,
+      freshUntil,
+      staleUntil: freshUntil + graceMs,
+      eagerAt: eagerRefresh === 1 ? Number.POSITIVE_INFINITY : began + ttlMs * eagerRefresh,
+      tags,
+      gen,
+      tagStamp: -1,
+      unsettled,
+      owner,
+    };
+  }
+
+  #remember(name: string, entry: Omit<MemoryEntry, 'bytes'>, { bytes }: Kept): MemoryEntry {
+    const { settings, core } = this.#parts;
+    return settings.memory ? core.memory.set(name, entry, bytes) : { ...entry, bytes };
+  }
+
+  /** As far as this process knows, tags it sees for the first time were not invalidated since. */
+  #assumeTags(own: readonly string[], version: number): void {
+    const { tags, core, tier } = this.#parts;
+    if (tier === undefined) return;
+    for (const tag of tags.unknown(own)) {
+      tags.learn(tag, version - TAG_MARGIN_US, core.trust.gen, tags.forgotten);
+      this.#unensured.add(tag);
+    }
+  }
+
+  /** Makes sure that Redis has a version of these tags, and learns of one that is newer. */
+  #ensureTags(own: readonly string[], version: number): void {
+    const { tags, core, tier, keys } = this.#parts;
+    if (tier === undefined || !tier.link.usable) return;
+    const { gen } = core.trust;
+    const { forgotten } = tags;
+    for (const tag of [WHOLE, ...own]) {
+      if (!this.#unensured.delete(tag)) continue;
+      tier.writer.ensureTag(keys.tag(tag), version - TAG_MARGIN_US).then(
+        held => tags.learn(tag, held, gen, forgotten),
+        () => this.#unensured.add(tag),
+      );
+    }
+  }
+}
+
+function lifetime({ ttlMs, graceMs }: Terms): number {
+  return Math.ceil(ttlMs + graceMs);
+}

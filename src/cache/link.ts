@@ -1,0 +1,264 @@
+import {
+  classifyFailure,
+  DeadlineError,
+  openRedis,
+  type RedisClient,
+  type RedisTarget,
+} from '../redis/index.ts';
+import type { Clock } from '../shared/clock.ts';
+import { Coherence } from './coherence.ts';
+import { Deadlines } from './deadlines.ts';
+import { acquireGate, type Gate } from './gate.ts';
+import { defineScripts, type Scripted } from './scripts.ts';
+import type { RedisState } from './stats.ts';
+
+export interface LinkOptions {
+  target: RedisTarget;
+  prefix: string;
+  timeoutMs: number;
+  clock: Clock;
+  random: () => number;
+}
+
+/** What the cache does with the link's news. */
+export interface LinkEvents {
+  /** Redis showed this time, in microseconds, when the monotonic clock showed `at`. */
+  time(microseconds: number, at: number): void;
+  /** Redis answers again: bring it up to date before anything is read from it. A rejection means: not yet. */
+  returning(): Promise<void>;
+  state(state: RedisState, reason: string): void;
+  /** Someone changed these keys; undefined: any. */
+  changed(names: readonly string[] | undefined): void;
+  /** From now on nothing tells of changes. */
+  blind(): void;
+}
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+/** So many probes in a row without an answer: the connection itself may be dead. */
+const PROBES_BEFORE_RECONNECT = 3;
+
+/** Errors that say that this Redis answers nobody, not that it dislikes a command. */
+const AWAY = new Set([
+  'loading',
+  'masterdown',
+  'clusterdown',
+  'busy',
+  'noauth',
+  'wrongpass',
+  'maxclients',
+  'moved',
+]);
+
+/**
+ * The cache's own connections to a Redis, and whether to use them. Every operation has the same deadline; what was not
+ * answered in time goes on by itself, and its outcome is unknown.
+ */
+export class RedisLink {
+  readonly #options: LinkOptions;
+  readonly #events: LinkEvents;
+  readonly #client: RedisClient & Scripted;
+  readonly #coherence: Coherence;
+  readonly #deadlines: Deadlines;
+  readonly #gate: Gate;
+  readonly #releaseGate: () => void;
+  #state: RedisState = 'connecting';
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #probing = false;
+  #closed = false;
+  readonly #waiting = new Set<() => void>();
+  #bootUntil = 0;
+  #opened = false;
+
+  constructor(options: LinkOptions, events: LinkEvents) {
+    const { target, clock, timeoutMs } = options;
+    this.#options = options;
+    this.#events = events;
+    this.#deadlines = new Deadlines(timeoutMs, clock);
+    const { gate, release } = acquireGate(target, () =>
+      this.#down(`no answer within ${timeoutMs} ms, 3 times`),
+    );
+    this.#gate = gate;
+    this.#releaseGate = release;
+    const pauses = (times: number) => this.#pause(times);
+    const client = openRedis({
+      ...target,
+      protocol: 2,
+      lazyConnect: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      retryStrategy: pauses,
+      sentinelRetryStrategy: pauses,
+      // A command that can't be sent now fails now, and none is sent twice.
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+    } as RedisTarget);
+    this.#client = defineScripts(client);
+    client.on('error', () => {});
+    client.on('ready', () => this.#probeNow());
+    client.on('close', () => this.#down('the connection is lost'));
+    this.#coherence = new Coherence(
+      { ...options, pauses },
+      {
+        changed: names => events.changed(names),
+        // What was missed meanwhile is as good as changed.
+        live: () => {
+          if (this.#state === 'up') events.changed(undefined);
+        },
+        blind: () => {
+          if (this.#state === 'up') events.blind();
+        },
+      },
+    );
+  }
+
+  /** Connects, behind the scenes. */
+  open(): void {
+    if (this.#opened || this.#closed) return;
+    this.#opened = true;
+    this.#bootUntil = this.#options.clock.monotonic() + this.#options.timeoutMs;
+    this.#client.connect().catch(() => {});
+    this.#coherence.open();
+  }
+
+  get state(): RedisState {
+    return this.#state;
+  }
+
+  get usable(): boolean {
+    return this.#state === 'up';
+  }
+
+  /** Where changes are to be announced: '' where Redis announces them itself. */
+  get channel(): string {
+    return this.#coherence.channel;
+  }
+
+  /** At the start a read waits for the first connection, no longer than for an answer. */
+  async booted(): Promise<void> {
+    const rest = this.#bootUntil - this.#options.clock.monotonic();
+    if (this.#state === 'connecting' && rest > 0) await this.ready(rest);
+  }
+
+  /**
+   * The outcome of `work`; rejects with DeadlineError when it took too long. Only while `usable`; `returning` may use it
+   * before.
+   */
+  run<T>(work: (client: RedisClient & Scripted) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const met = this.#deadlines.set(() => {
+        this.#gate.failed();
+        reject(new DeadlineError(`Redis did not answer within ${this.#deadlines.ms} ms`, 'read'));
+      });
+      work(this.#client).then(
+        value => {
+          met();
+          this.#gate.answered();
+          resolve(value);
+        },
+        (error: unknown) => {
+          met();
+          if (AWAY.has(classifyFailure(error))) this.#gate.failed();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Resolves when Redis can be used or `ms` have passed. */
+  ready(ms: number): Promise<boolean> {
+    if (this.usable || this.#closed) return Promise.resolve(this.usable);
+    return new Promise(resolve => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve(this.usable);
+      };
+      const timer = setTimeout(done, ms);
+      this.#waiting.add(done);
+    });
+  }
+
+  #down(reason: string): void {
+    if (this.#closed || this.#state === 'down') return;
+    this.#state = 'down';
+    this.#failures = 0;
+    this.#events.state('down', reason);
+    this.#settleWaiting();
+    this.#probeLater();
+  }
+
+  #pause(times: number): number {
+    const whole = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(times - 1, 10), LONGEST_PAUSE_MS);
+    return Math.round(whole * (1 - this.#options.random() / 2));
+  }
+
+  #probeLater(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#probeNow(), this.#pause(++this.#failures)).unref();
+  }
+
+  #probeNow(): void {
+    if (this.#probing || this.#closed || this.usable) return;
+    clearTimeout(this.#timer);
+    this.#probing = true;
+    this.#return().then(
+      () => {
+        this.#probing = false;
+        this.#up();
+      },
+      () => {
+        this.#probing = false;
+        const hung = this.#client.status === 'ready' && this.#failures % PROBES_BEFORE_RECONNECT === 0;
+        if (hung && this.#failures > 0 && !this.#closed) this.#client.disconnect(true);
+        this.#probeLater();
+      },
+    );
+  }
+
+  /** All that must be done before a Redis is used (again). */
+  async #return(): Promise<void> {
+    const at = this.#options.clock.monotonic();
+    const [seconds, micros] = await this.run(client => askTime(client));
+    // Half of the way is the way back.
+    this.#events.time(seconds * 1_000_000 + micros, (at + this.#options.clock.monotonic()) / 2);
+    await this.#coherence.ready(this.#deadlines.ms * 2);
+    await this.#events.returning();
+  }
+
+  #up(): void {
+    if (this.#closed || this.#client.status !== 'ready') {
+      this.#probeLater();
+      return;
+    }
+    this.#state = 'up';
+    this.#failures = 0;
+    this.#gate.answered();
+    this.#events.changed(undefined);
+    if (!this.#coherence.live) this.#events.blind();
+    this.#events.state('up', 'it answers');
+    this.#settleWaiting();
+  }
+
+  #settleWaiting(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#releaseGate();
+    this.#coherence.close();
+    this.#deadlines.close();
+    this.#settleWaiting();
+    this.#client.disconnect();
+  }
+}
+
+async function askTime(client: RedisClient): Promise<[seconds: number, microseconds: number]> {
+  const [seconds, microseconds] = (await client.time()) as unknown as [string | number, string | number];
+  return [Number(seconds), Number(microseconds)];
+}

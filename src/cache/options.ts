@@ -1,0 +1,49 @@
+import { SpillwayError } from '../shared/errors.ts';
+import type { CacheOptions } from './types.ts';
+
+export const cacheDefaults = {
+  prefix: 'spillway',
+  redisTimeoutMs: 50,
+  maxItems: 1_000_000,
+  maxBytes: 256 * 1024 * 1024,
+} as const;
+
+/** @throws SpillwayError SPILLWAY_INVALID_OPTION */
+export function checkCacheOptions(options: CacheOptions): {
+  [Name in keyof typeof cacheDefaults]: (typeof cacheDefaults)[Name] extends string ? string : number;
+} {
+  const {
+    prefix = cacheDefaults.prefix,
+    redisTimeoutMs = cacheDefaults.redisTimeoutMs,
+    memory = {},
+  } = options;
+  const { maxItems = cacheDefaults.maxItems, maxBytes = cacheDefaults.maxBytes } = memory;
+  // Colons part the parts of a key.
+  if (typeof prefix !== 'string' || !/^[^\s:]{1,100}$/.test(prefix)) {
+    throw invalid('prefix', '1 to 100 characters without spaces or colons', prefix);
+  }
+  return {
+    prefix,
+    redisTimeoutMs: within('redisTimeoutMs', redisTimeoutMs, 1, 10_000),
+    maxItems: within('memory.maxItems', maxItems, 1, 100_000_000),
+    maxBytes: within('memory.maxBytes', maxBytes, 1024, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+function within(option: string, value: unknown, least: number, most: number): number {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most)
+    return value as number;
+  throw invalid(option, `a whole number from ${least} to ${most}`, value);
+}
+
+function invalid(option: string, range: string, value: unknown): SpillwayError {
+  const plain = typeof value === 'string' || typeof value === 'number';
+  const received = plain ? JSON.stringify(value).slice(0, 100) : `a value of type ${typeof value}`;
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} of the cache must be ${range}; received ${received}`,
+    {
+      details: { option, range },
+    },
+  );
+}

@@ -1,0 +1,104 @@
+import type { MemoryEntry } from './memory.ts';
+import type { Trust } from './trust.ts';
+
+interface TagState {
+  /** When all older values of this tag became invalid. */
+  version: number;
+  gen: number;
+}
+
+/** More tags than this are forgotten together: what is unknown is asked for again, and counts as stale until then. */
+const MOST_TAGS = 200_000;
+
+/** The tag that is on every value of a namespace: to invalidate it is to clear the namespace. */
+export const WHOLE = '';
+
+/**
+ * What is known of the tags of a namespace. A value is valid when none of its tags was invalidated after the value's version.
+ * A tag whose state is unknown makes a value stale, never valid.
+ */
+export class Tags {
+  /** Moves on with every change of a state: an entry that was found valid at the same stamp still is. */
+  stamp = 0;
+  /** How many changes by others were announced so far. */
+  forgotten = 0;
+  readonly #states = new Map<string, TagState>();
+  readonly #trust: Trust;
+  /** Without a second tier this process knows all there is to know. */
+  readonly #alone: boolean;
+  /** Of a process that is alone and forgot its tags: no value older than this is valid. */
+  #floor = 0;
+
+  constructor(trust: Trust, alone: boolean) {
+    this.#trust = trust;
+    this.#alone = alone;
+  }
+
+  isValid(entry: Pick<MemoryEntry, 'version' | 'tags'>): boolean {
+    return this.#isOlder(WHOLE, entry.version) && entry.tags.every(tag => this.#isOlder(tag, entry.version));
+  }
+
+  #isOlder(tag: string, version: number): boolean {
+    const state = this.#states.get(tag);
+    if (state === undefined) return this.#alone && version > this.#floor;
+    return state.version <= version && (this.#alone || state.gen === this.#trust.gen);
+  }
+
+  /** Which of these, and of the namespace as a whole, are to be asked for. */
+  unknown(tags: readonly string[]): string[] {
+    if (this.#alone) return [];
+    return [WHOLE, ...tags].filter(tag => this.#states.get(tag)?.gen !== this.#trust.gen);
+  }
+
+  /**
+   * Whether a value of this version is valid by what Redis just said of the tags it was asked for (undefined: it has no such
+   * tag), and by what is known of the others.
+   */
+  admits(version: number, tags: readonly string[], said: ReadonlyMap<string, number | undefined>): boolean {
+    return [WHOLE, ...tags].every(tag => {
+      const known = this.#states.get(tag);
+      const current = said.has(tag)
+        ? said.get(tag)
+        : known?.gen === this.#trust.gen
+          ? known.version
+          : undefined;
+      // What this process invalidated itself may not have got there yet.
+      return current !== undefined && Math.max(current, known?.version ?? 0) <= version;
+    });
+  }
+
+  /** What Redis said when trust was at `gen` and `forgotten` was so many. */
+  learn(tag: string, version: number, gen: number, forgotten: number): void {
+    // A change that was announced meanwhile may be newer than what was said.
+    if (this.forgotten !== forgotten) return;
+    const known = this.#states.get(tag);
+    const newest = Math.max(version, known?.version ?? 0);
+    if (known?.version !== newest || known.gen !== gen) this.#put(tag, { version: newest, gen });
+  }
+
+  /** Invalidated by this process. */
+  invalidate(tag: string, version: number): void {
+    this.#put(tag, { version, gen: this.#trust.gen });
+  }
+
+  /** Changed by someone: its version is unknown, but not older than what was known. */
+  forget(tag: string): void {
+    this.forgotten++;
+    const known = this.#states.get(tag);
+    if (known !== undefined) this.#put(tag, { version: known.version, gen: Number.NaN });
+  }
+
+  /** One of them changed, and its name does not tell which. */
+  forgetAll(): void {
+    for (const tag of [...this.#states.keys()]) this.forget(tag);
+  }
+
+  #put(tag: string, state: TagState): void {
+    if (this.#states.size >= MOST_TAGS && !this.#states.has(tag)) {
+      for (const each of this.#states.values()) this.#floor = Math.max(this.#floor, each.version);
+      this.#states.clear();
+    }
+    this.#states.set(tag, state);
+    this.stamp++;
+  }
+}
