@@ -1,0 +1,2 @@
+export { cacheRoutes } from './cache-routes.ts';
+export type { Authorize, RouteOptions } from './route-options.ts';
