@@ -4,23 +4,24 @@ import { systemClock } from '../shared/clock.ts';
 import { SpillwayError } from '../shared/errors.ts';
 import { type Logger, silentLogger } from '../shared/logger.ts';
 import type { Core, SecondTier } from './core.ts';
+import { Versions } from './entry/versions.ts';
 import { Flights } from './flights.ts';
-import { Journal } from './journal.ts';
-import { RedisLink } from './link.ts';
+import { Journal } from './journal/index.ts';
 import { CHANGED, Memory } from './memory.ts';
 import { Namespace } from './namespace.ts';
 import { closedError } from './namespace-checks.ts';
 import { checkCacheOptions } from './options.ts';
+import { type LinkOptions, RedisLink } from './redis/link.ts';
+import { Writer } from './redis/writer.ts';
 import { settingsOf } from './settings.ts';
 import type { CacheEvents, CacheStats, RedisState } from './stats.ts';
 import { Trust } from './trust.ts';
 import type { Cache, CacheNamespace, CacheOptions, NamespaceOptions } from './types.ts';
-import { Versions } from './versions.ts';
-import { Writer } from './writer.ts';
 
 type AnyNamespace = Namespace<unknown, unknown>;
 
 const MINUTE_MS = 60_000;
+const NEWS_EVERY_MS = 100;
 
 /**
  * A cache: memory, then Redis where one is given, then the loader. Nothing waits for Redis: it connects behind, and
@@ -39,6 +40,7 @@ class TieredCache implements Cache {
   readonly #events = new EventEmitter();
   readonly #namespaces = new Map<string, { namespace: AnyNamespace; options: object }>();
   readonly #minutes: NodeJS.Timeout;
+  #news: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: CacheOptions) {
@@ -58,7 +60,9 @@ class TieredCache implements Cache {
       trust: new Trust(),
       flights: new Flights(),
       versions,
-      redis: target && this.#open({ target, prefix, timeoutMs: redisTimeoutMs, clock, random }, versions),
+      redis:
+        target &&
+        this.#open({ target, prefix, timeoutMs: redisTimeoutMs, clock, random }, versions, options.journal),
       enabled,
       closed: false,
       emit,
@@ -66,17 +70,27 @@ class TieredCache implements Cache {
     this.#minutes = setInterval(() => this.#eachMinute(), MINUTE_MS).unref();
   }
 
-  #open(options: ConstructorParameters<typeof RedisLink>[0], versions: Versions): SecondTier {
-    const journal = new Journal();
+  #open(options: LinkOptions, versions: Versions, path: string | undefined): SecondTier {
+    const redis = describeRedisTarget(options.target);
+    const journal = new Journal({
+      path,
+      redis,
+      overflow: base => this.#overflow(base),
+      trouble: error => this.#journalTrouble(error),
+    });
     const link: RedisLink = new RedisLink(options, {
-      time: (microseconds, at) => versions.synchronize(microseconds, at),
+      time: (microseconds, at) => {
+        if (versions.synchronize(microseconds, at)) this.#forgetVersions();
+      },
       returning: () => writer.replay(),
       state: (state, reason) => this.#redisState(state, reason),
       changed: names => this.#changed(names),
       blind: () => this.#core.trust.suspend(),
     });
-    const writer = new Writer(link, journal);
-    return { link, writer, journal };
+    const writer = new Writer(link, journal, versions);
+    const tier = { link, writer, journal };
+    if (path !== undefined) this.#news = setInterval(() => this.#readNews(tier), NEWS_EVERY_MS).unref();
+    return tier;
   }
 
   namespace<K, V>(name: string, options: NamespaceOptions<K, V>): CacheNamespace<K, V> {
@@ -135,12 +149,15 @@ class TieredCache implements Cache {
   }
 
   async #close(): Promise<void> {
+    const { redis, memory } = this.#core;
     this.#core.closed = true;
     clearInterval(this.#minutes);
-    await this.#core.redis?.writer.settled();
-    await this.#core.redis?.link.close();
+    clearInterval(this.#news);
+    await redis?.writer.close();
+    redis?.link.close();
+    redis?.journal.close();
     for (const { namespace } of this.#namespaces.values()) namespace.close();
-    this.#core.memory.clear();
+    memory.clear();
   }
 
   /** Someone changed these, or nobody knows which. */
@@ -167,12 +184,51 @@ class TieredCache implements Cache {
   }
 
   #redisState(state: RedisState, reason: string): void {
-    const where = this.#target && describeRedisTarget(this.#target);
+    const redis = this.#target && describeRedisTarget(this.#target);
     if (state === 'down') {
       this.#core.trust.resume();
-      this.#logger.warn({ redis: where, reason }, `The cache goes on without Redis (${where}): ${reason}`);
-    } else this.#logger.info({ redis: where }, `The cache uses Redis (${where})`);
+      this.#logger.warn({ redis, reason }, `The cache goes on without Redis (${redis}): ${reason}`);
+    } else {
+      this.#logger.info({ redis }, `The cache uses Redis (${redis})`);
+    }
     this.#emit('redis', { state, reason });
+  }
+
+  /**
+   * Processes of a machine hear by the journal they share of changes that could not be told to Redis. Whoever can tell it does.
+   */
+  #readNews({ journal, writer }: SecondTier): void {
+    const news = journal.news();
+    for (const { name, version } of news) {
+      if ((this.#core.memory.peek(name)?.version ?? 0) < version) this.#changed([name]);
+    }
+    if (news.length > 0) writer.replayLater();
+  }
+
+  #overflow(base: string): void {
+    const namespace = [...this.#namespaces.values()].find(
+      each => each.namespace.keys.base === base,
+    )?.namespace;
+    const name = namespace?.name ?? base;
+    const message = `More changes of the cache namespace ${name} during this outage than the journal holds: all of it counts as changed`;
+    this.#logger.warn({ namespace: name }, message);
+    this.#emit('overflow', { namespace: name });
+  }
+
+  #journalTrouble(error: unknown): void {
+    if (error === undefined) this.#logger.info({}, "The cache's journal can be used again");
+    else
+      this.#logger.warn(
+        { err: error },
+        "The cache's journal cannot be used: changes are kept in memory only",
+      );
+  }
+
+  /** The common time went far back: what was made by the clock that was ahead is of no use. */
+  #forgetVersions(): void {
+    this.#core.memory.clear();
+    this.#core.flights.outdateAll();
+    for (const { namespace } of this.#namespaces.values()) namespace.forgetVersions();
   }
 
   #emit<E extends keyof CacheEvents>(event: E, ...args: CacheEvents[E]): void {

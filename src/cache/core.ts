@@ -1,12 +1,12 @@
 import type { Clock } from '../shared/clock.ts';
+import type { Versions } from './entry/versions.ts';
 import type { Flights } from './flights.ts';
-import type { Journal } from './journal.ts';
-import type { RedisLink } from './link.ts';
+import type { Journal } from './journal/index.ts';
 import type { Memory } from './memory.ts';
+import type { RedisLink } from './redis/link.ts';
+import type { Writer } from './redis/writer.ts';
 import type { CacheEvents } from './stats.ts';
 import type { Trust } from './trust.ts';
-import type { Versions } from './versions.ts';
-import type { Writer } from './writer.ts';
 
 /** The second tier, where there is one. */
 export interface SecondTier {

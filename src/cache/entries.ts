@@ -1,11 +1,11 @@
-import type { Codec } from './codec.ts';
 import type { Core, SecondTier } from './core.ts';
-import type { KeySpace } from './keys.ts';
+import type { Codec } from './entry/codec.ts';
+import type { KeySpace } from './entry/keys.ts';
+import { type Kept, keep } from './entry/value.ts';
 import { CHANGED, type MemoryEntry, type Owner } from './memory.ts';
-import type { Found } from './redis-reader.ts';
+import type { Found } from './redis/reader.ts';
 import type { Settings } from './settings.ts';
 import { type Tags, WHOLE } from './tags.ts';
-import type { Kept } from './value.ts';
 
 /** When a value was made, how long it lasts, and what it depends on. */
 export interface Terms {
@@ -26,6 +26,8 @@ export interface EntriesParts {
   /** Undefined for a namespace that is only in memory. */
   tier: SecondTier | undefined;
   settings: Pick<Settings<never, never>, 'graceMs' | 'eagerRefresh' | 'memory'>;
+  /** Whether a value that is lost can be loaded again. */
+  reloadable: boolean;
   keys: KeySpace;
   tags: Tags;
   codec: Codec;
@@ -66,7 +68,12 @@ export class Entries {
   }
 
   /** What Redis has, as an entry of this process; kept in memory unless it is `outdated` already. */
-  adopt(name: string, found: Found, held: MemoryEntry | undefined, outdated: boolean): MemoryEntry {
+  adopt(
+    name: string,
+    found: Exclude<Found, { kind: 'none' }>,
+    held: MemoryEntry | undefined,
+    outdated: boolean,
+  ): MemoryEntry {
     if (found.kind === 'same') {
       if (!outdated) found.held.gen = found.gen;
       return found.held;
@@ -80,12 +87,13 @@ export class Entries {
 
   /** Into memory, at once, and on to Redis. */
   async put(name: string, kept: Kept, terms: Terms, gen: number, importance: Importance): Promise<void> {
-    const { core, tier, codec } = this.#parts;
+    const { core, tier, codec, keys, reloadable } = this.#parts;
     this.#assumeTags(terms.tags, terms.version);
     const entry = this.#remember(name, this.#make(kept, terms, gen, tier !== undefined), kept);
     if (tier === undefined) return;
     const frame = await codec.encode(name, kept, terms);
-    const change = { kind: 'put', name, version: terms.version, frame, ms: lifetime(terms) } as const;
+    const about = { name, base: keys.base, version: terms.version, ms: lifetime(terms) };
+    const change = { kind: 'put', ...about, frame, reloadable } as const;
     this.#ensureTags(terms.tags, terms.version);
     const written = importance === 'must arrive' ? tier.writer.change(change) : tier.writer.populate(change);
     const outcome = await written;
@@ -94,11 +102,27 @@ export class Entries {
     if (outcome === 'older' && core.memory.peek(name) === entry) core.memory.delete(name);
   }
 
+  /** Whether a value that Redis has lost may be given back to it. */
+  canBeRestored(entry: MemoryEntry): boolean {
+    return entry.gen !== CHANGED && this.isFresh(entry) && !this.#parts.tags.invalidated(entry);
+  }
+
+  restore(name: string, { value, version, freshUntil, staleUntil, tags }: MemoryEntry): void {
+    const { core } = this.#parts;
+    const graceMs = staleUntil - freshUntil;
+    const ttlMs = freshUntil - core.clock.monotonic() + this.#ageMs(version);
+    void this.put(name, keep(value), { version, ttlMs, graceMs, tags }, core.trust.gen, 'must arrive');
+  }
+
+  /** As old as its version says; what comes from a clock that is ahead is as new as can be. */
+  #ageMs(version: number): number {
+    return Math.max(0, (this.#parts.core.versions.now() - version) / 1000);
+  }
+
   #make(kept: Kept, terms: Terms, gen: number, unsettled: boolean): Omit<MemoryEntry, 'bytes'> {
     const { core, settings, owner } = this.#parts;
     const { version, ttlMs, graceMs, tags } = terms;
-    // As old as its version says; what comes from a clock that is ahead is as new as can be.
-    const began = core.clock.monotonic() - Math.max(0, (core.versions.now() - version) / 1000);
+    const began = core.clock.monotonic() - this.#ageMs(version);
     const freshUntil = began + ttlMs;
     const { eagerRefresh } = settings;
     return {

@@ -1,6 +1,6 @@
 import { durationRange, parseDuration } from '../shared/duration.ts';
 import { SpillwayError } from '../shared/errors.ts';
-import type { Keys } from './codec.ts';
+import type { Keys } from './entry/codec.ts';
 import type { KeyRing, NamespaceOptions } from './types.ts';
 
 /** Options of a namespace, checked and completed; spans in ms. */

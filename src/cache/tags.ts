@@ -50,6 +50,11 @@ export class Tags {
     return [WHOLE, ...tags].filter(tag => this.#states.get(tag)?.gen !== this.#trust.gen);
   }
 
+  /** Whether one of its tags is known to have been invalidated after it. */
+  invalidated({ version, tags }: Pick<MemoryEntry, 'version' | 'tags'>): boolean {
+    return [WHOLE, ...tags].some(tag => (this.#states.get(tag)?.version ?? 0) > version);
+  }
+
   /**
    * Whether a value of this version is valid by what Redis just said of the tags it was asked for (undefined: it has no such
    * tag), and by what is known of the others.
@@ -91,6 +96,13 @@ export class Tags {
   /** One of them changed, and its name does not tell which. */
   forgetAll(): void {
     for (const tag of [...this.#states.keys()]) this.forget(tag);
+  }
+
+  /** Versions mean nothing any more. */
+  reset(): void {
+    this.forgotten++;
+    this.stamp++;
+    this.#states.clear();
   }
 
   #put(tag: string, state: TagState): void {

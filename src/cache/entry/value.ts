@@ -1,4 +1,4 @@
-import { SpillwayError } from '../shared/errors.ts';
+import { SpillwayError } from '../../shared/errors.ts';
 
 /** What is kept of a value: a deep-frozen copy, as every tier gives it back, and what it takes in memory. */
 export interface Kept {

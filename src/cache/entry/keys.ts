@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { SpillwayError } from '../shared/errors.ts';
+import { SpillwayError } from '../../shared/errors.ts';
 
 /** Longer keys and tags are replaced by their hash. Characters. */
 const LONGEST = 256;

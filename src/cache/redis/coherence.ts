@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { openRedis, type RedisTarget } from '../redis/index.ts';
+import { openRedis, type RedisTarget } from '../../redis/index.ts';
 
 export interface CoherenceOptions {
   target: RedisTarget;
@@ -16,7 +16,9 @@ export interface CoherenceEvents {
   blind(): void;
 }
 
+/** The connection is given up when it was silent for so many beats. */
 const BEAT_MS = 1_000;
+const MOST_UNANSWERED = 2;
 
 /**
  * The connection that hears of changes. Redis's client-side caching tells of every write to keys with our prefix, foreign
@@ -115,13 +117,15 @@ export class Coherence {
 
   /** A connection that nothing comes through looks like one on which nothing happens. */
   #checkBeat(): void {
-    if (!this.#live) return;
-    if (this.#unanswered >= 2) {
+    const connected = this.#client.status === 'ready' || this.#client.status === 'connect';
+    if (connected && this.#unanswered >= MOST_UNANSWERED) {
+      this.#unanswered = 0;
       this.#lost();
       this.#client.disconnect(true);
       return;
     }
     this.#unanswered++;
+    if (!this.#live) return;
     this.#client.ping().then(
       () => {
         this.#unanswered = 0;

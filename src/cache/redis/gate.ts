@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RedisTarget } from '../redis/index.ts';
+import type { RedisTarget } from '../../redis/index.ts';
 
 /** So many calls in a row without an answer in time, and Redis is not asked any more. */
 const MOST_TIMEOUTS = 3;

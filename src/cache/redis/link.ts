@@ -4,13 +4,16 @@ import {
   openRedis,
   type RedisClient,
   type RedisTarget,
-} from '../redis/index.ts';
-import type { Clock } from '../shared/clock.ts';
+} from '../../redis/index.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { Deadlines } from '../deadlines.ts';
+import type { RedisState } from '../stats.ts';
 import { Coherence } from './coherence.ts';
-import { Deadlines } from './deadlines.ts';
 import { acquireGate, type Gate } from './gate.ts';
 import { defineScripts, type Scripted } from './scripts.ts';
-import type { RedisState } from './stats.ts';
+
+/** A client with the scripts. */
+export type LinkClient = RedisClient & Scripted;
 
 export interface LinkOptions {
   target: RedisTarget;
@@ -39,6 +42,10 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** So many probes in a row without an answer: the connection itself may be dead. */
 const PROBES_BEFORE_RECONNECT = 3;
 
+/** Two clocks drift apart by some milliseconds a minute at worst; an answer that took this long still tells the time. */
+const TIME_EVERY_MS = 10_000;
+const PRECISE_MS = 20;
+
 /** Errors that say that this Redis answers nobody, not that it dislikes a command. */
 const AWAY = new Set([
   'loading',
@@ -58,7 +65,7 @@ const AWAY = new Set([
 export class RedisLink {
   readonly #options: LinkOptions;
   readonly #events: LinkEvents;
-  readonly #client: RedisClient & Scripted;
+  readonly #client: LinkClient;
   readonly #coherence: Coherence;
   readonly #deadlines: Deadlines;
   readonly #gate: Gate;
@@ -66,6 +73,7 @@ export class RedisLink {
   #state: RedisState = 'connecting';
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
+  #timeTimer: NodeJS.Timeout | undefined;
   #probing = false;
   #closed = false;
   readonly #waiting = new Set<() => void>();
@@ -121,6 +129,10 @@ export class RedisLink {
     this.#bootUntil = this.#options.clock.monotonic() + this.#options.timeoutMs;
     this.#client.connect().catch(() => {});
     this.#coherence.open();
+    this.#probeLater();
+    this.#timeTimer = setInterval(() => {
+      if (this.usable) this.#askTime(PRECISE_MS).catch(() => {});
+    }, TIME_EVERY_MS).unref();
   }
 
   get state(): RedisState {
@@ -146,7 +158,7 @@ export class RedisLink {
    * The outcome of `work`; rejects with DeadlineError when it took too long. Only while `usable`; `returning` may use it
    * before.
    */
-  run<T>(work: (client: RedisClient & Scripted) => Promise<T>): Promise<T> {
+  run<T>(work: (client: LinkClient) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const met = this.#deadlines.set(() => {
         this.#gate.failed();
@@ -212,8 +224,10 @@ export class RedisLink {
       },
       () => {
         this.#probing = false;
-        const hung = this.#client.status === 'ready' && this.#failures % PROBES_BEFORE_RECONNECT === 0;
-        if (hung && this.#failures > 0 && !this.#closed) this.#client.disconnect(true);
+        if (this.#state === 'connecting') this.#down(`no answer within ${this.#deadlines.ms} ms`);
+        const hung = this.#client.status === 'ready' || this.#client.status === 'connect';
+        if (hung && this.#failures % PROBES_BEFORE_RECONNECT === 0 && !this.#closed)
+          this.#client.disconnect(true);
         this.#probeLater();
       },
     );
@@ -221,12 +235,20 @@ export class RedisLink {
 
   /** All that must be done before a Redis is used (again). */
   async #return(): Promise<void> {
-    const at = this.#options.clock.monotonic();
-    const [seconds, micros] = await this.run(client => askTime(client));
-    // Half of the way is the way back.
-    this.#events.time(seconds * 1_000_000 + micros, (at + this.#options.clock.monotonic()) / 2);
+    await this.#askTime(this.#deadlines.ms);
     await this.#coherence.ready(this.#deadlines.ms * 2);
     await this.#events.returning();
+  }
+
+  /** Learns Redis's time, unless the answer took longer than `mostMs`: then it is too vague. */
+  async #askTime(mostMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const sent = clock.monotonic();
+    const answer = (await this.run(client => client.time())) as unknown as [string | number, string | number];
+    const tookMs = clock.monotonic() - sent;
+    const [seconds, microseconds] = answer.map(Number) as [number, number];
+    // Half of the way is the way back.
+    if (tookMs <= mostMs) this.#events.time(seconds * 1_000_000 + microseconds, sent + tookMs / 2);
   }
 
   #up(): void {
@@ -247,18 +269,14 @@ export class RedisLink {
     for (const done of [...this.#waiting]) done();
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#timeTimer);
     this.#releaseGate();
     this.#coherence.close();
     this.#deadlines.close();
     this.#settleWaiting();
     this.#client.disconnect();
   }
-}
-
-async function askTime(client: RedisClient): Promise<[seconds: number, microseconds: number]> {
-  const [seconds, microseconds] = (await client.time()) as unknown as [string | number, string | number];
-  return [Number(seconds), Number(microseconds)];
 }

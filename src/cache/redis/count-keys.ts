@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis';
-import type { SecondTier } from './core.ts';
+import type { SecondTier } from '../core.ts';
 
 const SCAN_COUNT = 1_000;
 

@@ -1,4 +1,9 @@
-import type { Clock } from '../shared/clock.ts';
+import type { Clock } from '../../shared/clock.ts';
+
+/** More than the times of two processes differ: each is off by half a round trip to Redis at most (see RedisLink). */
+const SKEW_US = 20_000;
+/** A step back of the common time that is more than a correction. */
+const LEAP_US = 1_000_000;
 
 /**
  * Versions of entries: microseconds since 1970, each larger than any this process has made or seen, so that of two writes of a
@@ -22,16 +27,27 @@ export class Versions {
     return Math.floor((this.#epoch + this.#clock.monotonic()) * 1000);
   }
 
+  /** Of a value that is about to be loaded or stored. */
   next(): number {
     this.#last = Math.max(this.now(), this.#last + 1);
     return this.#last;
   }
 
-  /** Redis's clock showed `microseconds` when the monotonic clock showed `at`. */
-  synchronize(microseconds: number, at: number): void {
+  /** Of a deletion or invalidation: ahead by as much as another process's time may differ, so that it takes in all it must. */
+  nextChange(): number {
+    this.#last = Math.max(this.now() + SKEW_US, this.#last + 1);
+    return this.#last;
+  }
+
+  /**
+   * Redis's clock showed `microseconds` when the monotonic clock showed `at`. True when that is so far back that all versions
+   * made so far are of no use: they would look newer than whatever comes next.
+   */
+  synchronize(microseconds: number, at: number): boolean {
     this.#epoch = microseconds / 1000 - at;
-    // Versions made by a clock that was ahead must not hold up this process for as long as it was ahead.
-    this.#last = Math.min(this.#last, this.now());
+    const back = this.#last > this.now() + LEAP_US;
+    if (back) this.#last = 0;
+    return back;
   }
 }
 

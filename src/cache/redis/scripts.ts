@@ -1,15 +1,19 @@
-import type { RedisClient } from '../redis/index.ts';
-import { MAGIC } from './frame.ts';
+import type { RedisClient } from '../../redis/index.ts';
+import { MAGIC } from '../entry/frame.ts';
+
+/** Length of what a frame begins with: the mark and the version. */
+const HEAD = MAGIC.length + 16;
 
 /** What the scripts add to a client. Each touches one key, so that they run on a cluster as well. */
 export interface Scripted {
-  /** Stores a frame unless the key holds one of a newer version. 1 when stored, 0 when not. */
+  /** Stores a frame unless the key holds a newer one, or it is older than `oldestMs` (0: any). 1 when stored, 0 when not. */
   spillwayCachePut(
     name: string,
     version: string,
     frame: Buffer,
     ms: number,
     channel: string,
+    oldestMs: number,
   ): Promise<number>;
   /** Puts a tombstone in its place, unless it holds a newer frame. */
   spillwayCacheDelete(
@@ -25,33 +29,42 @@ export interface Scripted {
   spillwayCacheInvalidate(name: string, version: string, ms: number, channel: string): Promise<number>;
 }
 
-/**
- * Whether the key holds a frame that is newer than ARGV[1]. A version more than a minute ahead of Redis's clock was made by
- * a clock that was wrong, and must not shut out everybody until that time has come.
- */
-const NEWER = `
-local function newer(key, version)
-  local head = redis.pcall('GETRANGE', key, 0, ${MAGIC.length + 15})
-  if type(head) ~= 'string' or #head < ${MAGIC.length + 16} or head:sub(1, ${MAGIC.length}) ~= '${MAGIC}' then return false end
-  local held = head:sub(${MAGIC.length + 1})
-  if held <= version then return false end
-  local now = redis.call('TIME')
-  return held <= string.format('%016.0f', (now[1] + 60) * 1000000 + now[2])
-end
+const SHARED = `
 local function announce(channel, key)
   if channel ~= '' then redis.call('PUBLISH', channel, key) end
 end
+-- A version more than a minute ahead was made by a clock that was wrong, and must not rule until that time has come.
+local function possible(version)
+  local now = redis.call('TIME')
+  return version <= string.format('%016.0f', (now[1] + 60) * 1000000 + now[2])
+end
+-- Whether the key holds a frame that is newer.
+local function newer(key, version)
+  local head = redis.pcall('GETRANGE', key, 0, ${HEAD - 1})
+  if type(head) ~= 'string' or #head < ${HEAD} or head:sub(1, ${MAGIC.length}) ~= '${MAGIC}' then return false end
+  local held = head:sub(${MAGIC.length + 1})
+  return held > version and possible(held)
+end
+-- The version a tag has, if any.
+local function tagged(key)
+  local held = redis.pcall('GET', key)
+  return type(held) == 'string' and #held == 16 and held:match('^%d+$') and held
+end
 `;
 
-const PUT = `${NEWER}
+const PUT = `${SHARED}
 if newer(KEYS[1], ARGV[1]) then return 0 end
+if ARGV[5] ~= '0' then
+  local now = redis.call('TIME')
+  if tonumber(ARGV[1]) < (now[1] * 1000 - ARGV[5]) * 1000 then return 0 end
+end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 announce(ARGV[4], KEYS[1])
 return 1
 `;
 
 /** A full Redis takes no tombstone, but still lets go of a value. */
-const DELETE = `${NEWER}
+const DELETE = `${SHARED}
 if newer(KEYS[1], ARGV[1]) then return 0 end
 local kept = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if type(kept) == 'table' and kept.err then redis.call('DEL', KEYS[1]) end
@@ -59,16 +72,16 @@ announce(ARGV[4], KEYS[1])
 return 1
 `;
 
-const TAG = `
-local held = redis.pcall('GET', KEYS[1])
-if type(held) == 'string' and held:match('^%d+$') and #held == 16 then return held end
+const TAG = `${SHARED}
+local held = tagged(KEYS[1])
+if held then return held end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 `;
 
-const INVALIDATE = `${NEWER}
-local held = redis.pcall('GET', KEYS[1])
-if type(held) == 'string' and #held == 16 and held >= ARGV[1] then return 0 end
+const INVALIDATE = `${SHARED}
+local held = tagged(KEYS[1])
+if held and held >= ARGV[1] and possible(held) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 announce(ARGV[3], KEYS[1])
 return 1

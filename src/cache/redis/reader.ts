@@ -1,16 +1,17 @@
-import { DeadlineError, type RedisClient } from '../redis/index.ts';
-import type { Codec } from './codec.ts';
-import type { SecondTier } from './core.ts';
-import { decodeFrame, Flag, PoisonError } from './frame.ts';
-import type { KeySpace } from './keys.ts';
-import type { MemoryEntry } from './memory.ts';
-import type { Counts } from './stats.ts';
-import type { Tags } from './tags.ts';
-import type { Trust } from './trust.ts';
-import type { Kept } from './value.ts';
+import { DeadlineError, type RedisClient } from '../../redis/index.ts';
+import type { SecondTier } from '../core.ts';
+import type { Codec } from '../entry/codec.ts';
+import { decodeFrame, Flag, PoisonError } from '../entry/frame.ts';
+import type { KeySpace } from '../entry/keys.ts';
+import type { Kept } from '../entry/value.ts';
+import type { MemoryEntry } from '../memory.ts';
+import type { Counts } from '../stats.ts';
+import type { Tags } from '../tags.ts';
+import type { Trust } from '../trust.ts';
 
-/** What Redis has of an entry; `same` where it is what is in memory already. */
+/** What Redis has of an entry: `none` nothing at all, `same` what is in memory already. */
 export type Found =
+  | { kind: 'none' }
   | { kind: 'same'; gen: number; held: MemoryEntry }
   | {
       kind: 'other';
@@ -42,13 +43,31 @@ export class RedisReader {
 
   /** `held` is what memory has of it, to be checked. Undefined: a miss. */
   async read(name: string, held: MemoryEntry | undefined): Promise<Found | undefined> {
-    const { link, writer, journal } = this.#parts.tier;
+    const { link, writer } = this.#parts.tier;
     if (link.state === 'connecting') await link.booted();
     // Of what this process changed and Redis does not have yet, Redis knows nothing worth asking for.
-    if (!link.usable || journal.has(name) || writer.isUnderWay(name)) return undefined;
+    if (!link.usable || writer.isBehind(name)) return undefined;
     try {
       // One deadline over both questions, if there are two.
       return await link.run(client => this.#read(client, name, held));
+    } catch (error) {
+      this.#count(error);
+      return undefined;
+    }
+  }
+
+  /**
+   * What the journal has of it: set during an outage by this process or by another of the machine, and not in Redis yet.
+   * Undefined while Redis has the newest.
+   */
+  async readJournal(name: string): Promise<(Found & { kind: 'other' }) | undefined> {
+    const { tier, trust, codec } = this.#parts;
+    if (tier.link.usable && !tier.writer.isBehind(name)) return undefined;
+    const change = tier.journal.find(name);
+    if (change?.kind !== 'put') return undefined;
+    try {
+      const { kept, version, ttlMs, graceMs, tags } = await codec.decode(name, change.frame);
+      return kept && { kind: 'other', gen: trust.gen, kept, version, ttlMs, graceMs, tags };
     } catch (error) {
       this.#count(error);
       return undefined;
@@ -61,7 +80,7 @@ export class RedisReader {
     const { forgotten } = tags;
     const wanted = tags.unknown(held?.tags ?? []);
     const [bytes, said] = await Promise.all([client.getBuffer(name), this.#ask(client, wanted)]);
-    if (bytes === null) return undefined;
+    if (bytes === null) return { kind: 'none' };
     const frame = decodeFrame(bytes);
     if ((frame.flags & Flag.tombstone) !== 0) return undefined;
     const more = tags.unknown(frame.tags).filter(tag => !said.has(tag));
@@ -70,6 +89,8 @@ export class RedisReader {
     if (!tags.admits(frame.version, frame.tags, said)) return undefined;
     if (held !== undefined && (held.version === frame.version || held.unsettled))
       return { kind: 'same', gen, held };
+    // Redis went back in time, or its newer entry was lost: neither can be believed.
+    if (held !== undefined && held.version > frame.version) return undefined;
     const { kept, version, ttlMs, graceMs, tags: own } = await codec.decode(name, bytes);
     return kept && { kind: 'other', gen, kept, version, ttlMs, graceMs, tags: own };
   }

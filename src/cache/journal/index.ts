@@ -1,0 +1,2 @@
+export type { Change } from './changes.ts';
+export { Journal } from './journal.ts';

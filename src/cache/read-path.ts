@@ -1,0 +1,189 @@
+import type { Core } from './core.ts';
+import type { Entries } from './entries.ts';
+import { type Kept, keep } from './entry/value.ts';
+import type { Flight } from './flights.ts';
+import type { Loading } from './loading.ts';
+import type { MemoryEntry } from './memory.ts';
+import { checkTags, closedError } from './namespace-checks.ts';
+import type { RedisReader } from './redis/reader.ts';
+import type { Settings } from './settings.ts';
+import type { Counts } from './stats.ts';
+import type { GetOptions } from './types.ts';
+
+/** A read that memory alone did not answer. */
+export interface Read<K, V> {
+  name: string;
+  key: K;
+  /** A loader for this read alone. */
+  once: GetOptions<K, V>['load'];
+  /** What memory has, to be checked or replaced. */
+  held: MemoryEntry | undefined;
+}
+
+/** What a read brings: the value, and whether it was found rather than loaded. */
+interface Landed<V> {
+  value: V;
+  hit: boolean;
+}
+
+export interface ReadPathParts<K, V> {
+  namespace: string;
+  core: Core;
+  settings: Settings<K, V>;
+  counts: Counts;
+  entries: Entries;
+  loading: Loading<K, V>;
+  /** Undefined for a namespace that is only in memory. */
+  reader: RedisReader | undefined;
+}
+
+const UNDEFINED: Kept = { value: undefined, bytes: 0, special: false };
+const NO_TAGS: readonly string[] = [];
+
+/** The way of a read once memory has no answer: one for all who wait for a name, through Redis to the loader. */
+export class ReadPath<K, V> {
+  readonly #parts: ReadPathParts<K, V>;
+
+  constructor(parts: ReadPathParts<K, V>) {
+    this.#parts = parts;
+  }
+
+  /** The value, however long it takes. */
+  async fetch(read: Read<K, V>): Promise<V> {
+    const { value, hit } = await this.#join(read);
+    const { counts } = this.#parts;
+    if (hit) counts.redisHits++;
+    else counts.misses++;
+    return value;
+  }
+
+  /** The old value, or a new one that comes within the soft timeout. */
+  async serveStale(read: Read<K, V>, entry: MemoryEntry): Promise<V> {
+    const { counts, settings } = this.#parts;
+    const refreshed = this.refresh(read);
+    if (refreshed !== undefined && settings.softTimeoutMs > 0) {
+      const landed = await within(settings.softTimeoutMs, refreshed);
+      if (landed !== undefined) {
+        counts.misses++;
+        return landed.value;
+      }
+    }
+    counts.memoryHits++;
+    counts.staleServed++;
+    return entry.value as V;
+  }
+
+  /** Loads a new value behind; not while the failure of the last load is remembered, nor where there is no loader. */
+  refresh(read: Read<K, V>): Promise<Landed<V>> | undefined {
+    const { core, loading, namespace } = this.#parts;
+    const underWay = this.#underWay(read.name);
+    if (underWay !== undefined) return underWay.promise;
+    const cannot = core.closed || (read.once === undefined && !loading.possible);
+    if (cannot || loading.failureOf(read.name) !== undefined) return undefined;
+    const flight = core.flights.start<Landed<V>>(read.name, started => this.#find(read, started, 'newer'));
+    flight.promise.catch((error: unknown) => core.emit('refresh-error', { namespace, error }));
+    return flight.promise;
+  }
+
+  #underWay(name: string): Flight<Landed<V>> | undefined {
+    return this.#parts.core.flights.get(name) as Flight<Landed<V>> | undefined;
+  }
+
+  #join(read: Read<K, V>): Promise<Landed<V>> {
+    const { core } = this.#parts;
+    if (core.closed) return Promise.reject(closedError());
+    const flight =
+      this.#underWay(read.name) ??
+      core.flights.start<Landed<V>>(read.name, started => this.#find(read, started, 'any'));
+    return flight.promise;
+  }
+
+  /** From Redis, else from the loader. `newer`: what is held will not do. */
+  async #find(read: Read<K, V>, flight: Flight<Landed<V>>, wanted: 'any' | 'newer'): Promise<Landed<V>> {
+    const { core, entries, reader, counts } = this.#parts;
+    const found = core.enabled ? await reader?.read(read.name, read.held) : undefined;
+    if (found === undefined || found.kind === 'none')
+      return this.#beyondRedis(read, flight, found !== undefined);
+    const entry = entries.adopt(read.name, found, read.held, flight.outdated);
+    const landed = { value: entry.value as V, hit: true };
+    if (entries.isFresh(entry) && !(wanted === 'newer' && found.kind === 'same')) return landed;
+    if (wanted === 'newer' || !entries.isWithinGrace(entry)) return this.#load(read, entry, flight);
+    // Once this flight has landed.
+    setImmediate(() => this.refresh({ ...read, held: entry }));
+    counts.staleServed++;
+    return landed;
+  }
+
+  /** `empty`: Redis was asked and has nothing, not even that it was deleted. */
+  #beyondRedis(read: Read<K, V>, flight: Flight<Landed<V>>, empty: boolean): Promise<Landed<V>> {
+    const { entries, loading } = this.#parts;
+    const { held } = read;
+    if (read.once !== undefined || loading.possible) return this.#load(read, entries.inNeed(held), flight);
+    return this.#lastResort(read, empty ? held : undefined);
+  }
+
+  /** Without a loader, what was set is all there is: the journal may have it, or Redis may have lost it. */
+  async #lastResort({ name, held }: Read<K, V>, lost: MemoryEntry | undefined): Promise<Landed<V>> {
+    const { core, entries, reader } = this.#parts;
+    const journaled = core.enabled ? await reader?.readJournal(name) : undefined;
+    if (journaled !== undefined) {
+      const entry = entries.adopt(name, journaled, held, false);
+      if (entries.isFresh(entry)) return { value: entry.value as V, hit: true };
+    }
+    if (lost === undefined || !entries.canBeRestored(lost)) return { value: undefined as V, hit: false };
+    entries.restore(name, lost);
+    return { value: lost.value as V, hit: true };
+  }
+
+  async #load(
+    { name, key, once }: Read<K, V>,
+    stale: MemoryEntry | undefined,
+    flight: Flight<Landed<V>>,
+  ): Promise<Landed<V>> {
+    const { core, entries, loading, counts } = this.#parts;
+    const version = core.versions.next();
+    const { gen } = core.trust;
+    try {
+      const failure = loading.failureOf(name);
+      if (failure !== undefined) throw failure.error;
+      const value = await loading.load(name, key, once);
+      const keeps = core.enabled && !flight.outdated && !core.closed;
+      return { value: keeps ? this.#keep(name, key, value, version, gen) : value, hit: false };
+    } catch (error) {
+      if (stale === undefined || !entries.isWithinGrace(stale)) throw error;
+      counts.staleServed++;
+      return { value: stale.value as V, hit: true };
+    }
+  }
+
+  /** The value as it is kept; as it came where it can't be: the caller asked for the value, not for a cache. */
+  #keep(name: string, key: K, value: V, version: number, gen: number): V {
+    const { core, settings, entries, counts, namespace } = this.#parts;
+    const absent = value === undefined || value === null;
+    if (absent && settings.nullTtlMs === 0) return value;
+    try {
+      const kept = value === undefined ? UNDEFINED : keep(value);
+      const tags = absent ? NO_TAGS : checkTags(namespace, settings.tags?.(value, key) ?? NO_TAGS);
+      const wholeMs = absent ? settings.nullTtlMs : settings.ttlMs(value, key);
+      const ttlMs = Math.max(1, wholeMs * (1 - settings.jitter * core.random()));
+      void entries.put(name, kept, { version, ttlMs, graceMs: settings.graceMs, tags }, gen, 'may be lost');
+      return kept.value as V;
+    } catch (error) {
+      counts.uncacheable++;
+      core.emit('refresh-error', { namespace, error });
+      return value;
+    }
+  }
+}
+
+/** What comes within `ms`; undefined when nothing does, or it fails. */
+function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  return new Promise(resolve => {
+    const timer = setTimeout(() => resolve(undefined), ms);
+    const settle = (result: T | undefined) => {
+      clearTimeout(timer);
+      resolve(result);
+    };
+    work.then(settle, () => settle(undefined));
+  });
+}
