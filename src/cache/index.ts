@@ -1,4 +1,7 @@
 export { createCache } from './cache.ts';
+export type { DedupeOptions } from './dedupe/answers.ts';
+export { type Deduplication, dedupe, deduplication } from './dedupe/dedupe.ts';
+export { dedupeStream } from './dedupe/dedupe-stream.ts';
 export { type CacheSettings, openCacheOf } from './open.ts';
 export type { CacheEvents, CacheStats, Counts, NamespaceStats, RedisState } from './stats.ts';
 export type {
