@@ -27,6 +27,8 @@ export interface Metric {
   readonly key: string;
   readonly unit: string;
   readonly better: 'higher' | 'lower';
+  /** The contender its ratios are to, by name; default the first. */
+  readonly baseline?: string;
   readonly targets?: readonly Target[];
 }
 

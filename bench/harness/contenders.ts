@@ -23,6 +23,12 @@ export const spillwayServer: Contender = {
 export const engineContenders = [bullmqRedis, spillwayFailover, spillwayFull, spillwayNormal] as const;
 export const webhookContenders = [expressBullmq, fastifyBullmq, spillwayServer] as const;
 
+export const bentocache: Contender = { name: 'bentocache', store: 'redis' };
+export const cacheManager: Contender = { name: 'cache-manager', store: 'redis' };
+export const cacheable: Contender = { name: 'cacheable', store: 'redis' };
+export const spillwayCache: Contender = { name: 'spillway cache', store: 'redis' };
+export const cacheContenders = [bentocache, cacheManager, cacheable, spillwayCache] as const;
+
 /** The same contender under a second name, to measure a thing against itself. */
 export function twinOf(contender: Contender): Contender {
   return { ...contender, name: `${contender.name} (again)` };

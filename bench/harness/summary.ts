@@ -34,9 +34,9 @@ export function summarise(
   contenders: readonly Contender[],
   runs: readonly Run[],
 ): Row[] {
-  const baseline = contenders[0]?.name;
-  return benchmark.metrics.flatMap(metric =>
-    contenders.map(({ name }): Row => {
+  return benchmark.metrics.flatMap(metric => {
+    const baseline = contenders.find(({ name }) => name === metric.baseline)?.name ?? contenders[0]?.name;
+    return contenders.map(({ name }): Row => {
       const figures = figuresByRound(runs, name, metric.key);
       const baselineFigures = figuresByRound(runs, baseline, metric.key);
       const middle = figures.size === 0 ? undefined : median([...figures.values()]);
@@ -51,8 +51,8 @@ export function summarise(
         ratio,
         verdicts: targets.map(target => judge(target, metric.better, middle, ratio)),
       };
-    }),
-  );
+    });
+  });
 }
 
 function judge(
