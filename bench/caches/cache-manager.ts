@@ -4,11 +4,15 @@ import { Keyv } from 'keyv';
 import type { OpenSubject, Row } from './subject.ts';
 
 /**
- * Keyv in memory in front of Keyv on Redis: ten times as fast as with CacheableMemory in front. Likewise `get` before `wrap`,
- * which is for misses. It has no stale values.
+ * Keyv in memory in front of Keyv on Redis. What makes it fastest: no serialisation in memory (as in its default, of memory
+ * alone; with it, or with CacheableMemory, it is ten times as slow), and `get` before `wrap`, which is for misses. It has no
+ * stale values, and values from memory are everybody's to change.
  */
 export const openCacheManager: OpenSubject = async ({ port, ttlMs, load }) => {
-  const stores = [new Keyv(), createKeyvRedis(`redis://127.0.0.1:${port}`)];
+  const memory = new Keyv();
+  memory.serialize = undefined;
+  memory.deserialize = undefined;
+  const stores = [memory, createKeyvRedis(`redis://127.0.0.1:${port}`)];
   for (const store of stores) store.on('error', () => {});
   const cache = createCache({ stores, ttl: ttlMs });
   return {
