@@ -1,4 +1,4 @@
-import { type Cache, type CacheSettings, openCacheOf } from './cache/index.ts';
+import { type Cache, type CacheSettings, followSwitch, openCacheOf } from './cache/index.ts';
 import { type Config, type ConfigOptions, type EngineName, resolveConfig } from './config/index.ts';
 import {
   createEngine,
@@ -94,7 +94,10 @@ function compose<D extends QueueDeclarations>(
   handleSignals: boolean,
 ): Spillway<D> {
   let closing: Promise<ShutdownReport> | undefined;
+  const isCacheOn = async () => (await switches.get('cache')).value === 'on';
+  const unfollow = followSwitch(caches, config.cache.enabled, isCacheOn);
   const shutDown = () => {
+    unfollow();
     closing ??= Promise.all([registry.close(), switches.close(), caches.close()]).then(([report]) => {
       forgetSignals?.();
       logger.debug(report, 'Closed');

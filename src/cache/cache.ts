@@ -7,11 +7,12 @@ import type { Core, SecondTier } from './core.ts';
 import { Versions } from './entry/versions.ts';
 import { Flights } from './flights.ts';
 import { Journal } from './journal/index.ts';
-import { CHANGED, Memory } from './memory.ts';
+import { Memory } from './memory.ts';
 import { Namespace } from './namespace.ts';
 import { closedError } from './namespace-checks.ts';
 import { checkCacheOptions } from './options.ts';
 import { type LinkOptions, RedisLink } from './redis/link.ts';
+import { LoadLock } from './redis/load-lock.ts';
 import { Writer } from './redis/writer.ts';
 import { settingsOf } from './settings.ts';
 import type { CacheEvents, CacheStats, RedisState } from './stats.ts';
@@ -86,9 +87,13 @@ class TieredCache implements Cache {
       state: (state, reason) => this.#redisState(state, reason),
       changed: names => this.#changed(names),
       blind: () => this.#core.trust.suspend(),
+      sighted: () => {
+        this.#core.trust.resume();
+        this.#changed(undefined);
+      },
     });
     const writer = new Writer(link, journal, versions);
-    const tier = { link, writer, journal };
+    const tier = { link, writer, journal, lock: new LoadLock(link, options.clock) };
     if (path !== undefined) this.#news = setInterval(() => this.#readNews(tier), NEWS_EVERY_MS).unref();
     return tier;
   }
@@ -105,6 +110,10 @@ class TieredCache implements Cache {
     const namespace = new Namespace(name, settingsOf(name, options), this.#core);
     this.#namespaces.set(name, { namespace: namespace as unknown as AnyNamespace, options: { ...options } });
     return namespace;
+  }
+
+  get used(): boolean {
+    return this.#namespaces.size > 0;
   }
 
   find(name: string): CacheNamespace<unknown, unknown> | undefined {
@@ -162,25 +171,23 @@ class TieredCache implements Cache {
 
   /** Someone changed these, or nobody knows which. */
   #changed(names: readonly string[] | undefined): void {
-    const { trust, flights, memory } = this.#core;
+    const { trust, flights } = this.#core;
     if (names === undefined) {
       trust.renew();
       flights.outdateAll();
       return;
     }
     for (const name of names) {
-      const entry = memory.peek(name);
-      if (entry !== undefined) entry.gen = CHANGED;
       flights.outdate(name);
-      if (entry === undefined) this.#namespaceOf(name)?.tagChanged(name);
+      this.#namespaceOf(name)?.changed(name);
     }
   }
 
-  /** The namespace one of whose tags has this name in Redis. */
+  /** The namespace that an entry or a tag of this name belongs to. */
   #namespaceOf(name: string): AnyNamespace | undefined {
     const start = this.#core.prefix.length + 1;
     const found = this.#namespaces.get(name.slice(start, name.indexOf(':', start)))?.namespace;
-    return found !== undefined && name.startsWith(`${found.keys.base}t:`) ? found : undefined;
+    return found !== undefined && name.startsWith(found.keys.base) ? found : undefined;
   }
 
   #redisState(state: RedisState, reason: string): void {

@@ -4,6 +4,7 @@ import type { Flights } from './flights.ts';
 import type { Journal } from './journal/index.ts';
 import type { Memory } from './memory.ts';
 import type { RedisLink } from './redis/link.ts';
+import type { LoadLock } from './redis/load-lock.ts';
 import type { Writer } from './redis/writer.ts';
 import type { CacheEvents } from './stats.ts';
 import type { Trust } from './trust.ts';
@@ -13,6 +14,7 @@ export interface SecondTier {
   readonly link: RedisLink;
   readonly writer: Writer;
   readonly journal: Journal;
+  readonly lock: LoadLock;
 }
 
 /** What all namespaces of a cache share. */

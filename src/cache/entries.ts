@@ -70,7 +70,7 @@ export class Entries {
   /** What Redis has, as an entry of this process; kept in memory unless it is `outdated` already. */
   adopt(
     name: string,
-    found: Exclude<Found, { kind: 'none' }>,
+    found: Found & { kind: 'same' | 'other' },
     held: MemoryEntry | undefined,
     outdated: boolean,
   ): MemoryEntry {
@@ -81,15 +81,15 @@ export class Entries {
     const { kept, gen } = found;
     // Redis may still have what this process has replaced meanwhile.
     const replaced = held?.unsettled === true && this.#parts.core.memory.peek(name) === held;
-    const entry = this.#make(kept, found, gen, false);
-    return outdated || replaced ? { ...entry, bytes: 0 } : this.#remember(name, entry, kept);
+    const entry = this.#make(name, kept, found, gen, false);
+    return outdated || replaced ? { ...entry, bytes: 0 } : this.#remember(entry, kept);
   }
 
   /** Into memory, at once, and on to Redis. */
   async put(name: string, kept: Kept, terms: Terms, gen: number, importance: Importance): Promise<void> {
     const { core, tier, codec, keys, reloadable } = this.#parts;
     this.#assumeTags(terms.tags, terms.version);
-    const entry = this.#remember(name, this.#make(kept, terms, gen, tier !== undefined), kept);
+    const entry = this.#remember(this.#make(name, kept, terms, gen, tier !== undefined), kept);
     if (tier === undefined) return;
     const frame = await codec.encode(name, kept, terms);
     const about = { name, base: keys.base, version: terms.version, ms: lifetime(terms) };
@@ -102,9 +102,13 @@ export class Entries {
     if (outcome === 'older' && core.memory.peek(name) === entry) core.memory.delete(name);
   }
 
-  /** Whether a value that Redis has lost may be given back to it. */
-  canBeRestored(entry: MemoryEntry): boolean {
-    return entry.gen !== CHANGED && this.isFresh(entry) && !this.#parts.tags.invalidated(entry);
+  /**
+   * Whether a value may be used, and given back to Redis, when Redis cannot tell. One announcement of a change is no objection
+   * to what this process stored itself: it is that of its own write.
+   */
+  isLastKnown(entry: MemoryEntry): boolean {
+    const unchanged = entry.gen !== CHANGED || (entry.ours && entry.announced <= 1);
+    return unchanged && this.isFresh(entry) && !this.#parts.tags.invalidated(entry);
   }
 
   restore(name: string, { value, version, freshUntil, staleUntil, tags }: MemoryEntry): void {
@@ -119,13 +123,14 @@ export class Entries {
     return Math.max(0, (this.#parts.core.versions.now() - version) / 1000);
   }
 
-  #make(kept: Kept, terms: Terms, gen: number, unsettled: boolean): Omit<MemoryEntry, 'bytes'> {
+  #make(name: string, kept: Kept, terms: Terms, gen: number, ours: boolean): Omit<MemoryEntry, 'bytes'> {
     const { core, settings, owner } = this.#parts;
     const { version, ttlMs, graceMs, tags } = terms;
     const began = core.clock.monotonic() - this.#ageMs(version);
     const freshUntil = began + ttlMs;
     const { eagerRefresh } = settings;
     return {
+      name,
       value: kept.value,
       version,
       freshUntil,
@@ -134,14 +139,17 @@ export class Entries {
       tags,
       gen,
       tagStamp: -1,
-      unsettled,
+      unsettled: ours,
+      ours,
+      announced: 0,
+      usedAt: core.clock.monotonic(),
       owner,
     };
   }
 
-  #remember(name: string, entry: Omit<MemoryEntry, 'bytes'>, { bytes }: Kept): MemoryEntry {
+  #remember(entry: Omit<MemoryEntry, 'bytes'>, { bytes }: Kept): MemoryEntry {
     const { settings, core } = this.#parts;
-    return settings.memory ? core.memory.set(name, entry, bytes) : { ...entry, bytes };
+    return settings.memory ? core.memory.set(entry, bytes) : { ...entry, bytes };
   }
 
   /** As far as this process knows, tags it sees for the first time were not invalidated since. */

@@ -6,6 +6,7 @@ export const CHANGED = -1;
 
 /** A value in this process's memory. Times are those of the monotonic clock, in ms. */
 export interface MemoryEntry {
+  readonly name: string;
   readonly value: unknown;
   readonly version: number;
   readonly freshUntil: number;
@@ -18,22 +19,34 @@ export interface MemoryEntry {
   tagStamp: number;
   /** Set by this process and not known to be in Redis yet: what Redis says meanwhile may be older. */
   unsettled: boolean;
+  /** Stored by this process, not read from Redis. */
+  readonly ours: boolean;
+  /** How often its name was announced as changed since. */
+  announced: number;
+  /** When it was last put in front of the others. */
+  usedAt: number;
   readonly owner: Owner;
   readonly bytes: number;
 }
 
 /** Whose an entry is: what a namespace knows of its own part. */
 export interface Owner {
+  /** What the names of its entries begin with; the rest is the key. */
+  readonly plain: string;
+  /** Its entries by key: no name has to be put together, and no long text hashed, to find one. */
+  readonly byKey: Map<string, MemoryEntry>;
   items: number;
   bytes: number;
   readonly counts: Counts;
 }
 
 /**
- * What an entry takes besides its value and key: the entry's object with its numbers, and its places in lru-cache's lists and
- * map. Measured with a million entries, rounded up.
+ * What an entry takes besides its value and name: the entry's object with its numbers, and its places in lru-cache's lists and
+ * in two maps. Measured with a million entries, rounded up.
  */
-const ENTRY_BYTES = 320;
+const ENTRY_BYTES = 480;
+/** To put an entry in front of all others costs more than to find it: once in a while is enough to tell what is in use. */
+const USED_EVERY_MS = 1_000;
 
 /** The first tier: all namespaces in one list, the least recently used leaves first. */
 export class Memory {
@@ -46,10 +59,12 @@ export class Memory {
     this.#entries = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: entry => entry.bytes,
-      dispose: (entry, _key, reason) => {
-        entry.owner.items--;
-        entry.owner.bytes -= entry.bytes;
-        if (reason === 'evict') entry.owner.counts.evictions++;
+      dispose: (entry, _name, reason) => {
+        const { owner } = entry;
+        owner.items--;
+        owner.bytes -= entry.bytes;
+        owner.byKey.delete(keyOf(entry));
+        if (reason === 'evict') owner.counts.evictions++;
       },
     });
   }
@@ -63,16 +78,27 @@ export class Memory {
     return this.#entries.peek(name);
   }
 
-  set(name: string, entry: Omit<MemoryEntry, 'bytes'>, valueBytes: number): MemoryEntry {
-    const bytes = ENTRY_BYTES + name.length * (/[\u0100-\uffff]/.test(name) ? 2 : 1) + valueBytes;
-    const kept = { ...entry, bytes };
-    // Counted first: what is too large for the whole memory is not kept, and not disposed of either.
+  /** It was found by its key. */
+  used(entry: MemoryEntry, now: number): void {
+    if (now - entry.usedAt < USED_EVERY_MS) return;
+    entry.usedAt = now;
+    this.#entries.get(entry.name);
+  }
+
+  set(entry: Omit<MemoryEntry, 'bytes'>, valueBytes: number): MemoryEntry {
+    const { name, owner } = entry;
+    const kept = {
+      ...entry,
+      bytes: ENTRY_BYTES + name.length * (/[\u0100-\uffff]/.test(name) ? 2 : 1) + valueBytes,
+    };
     this.#entries.set(name, kept);
+    // What is larger than all of memory was not taken.
     if (this.#entries.peek(name) === kept) {
-      kept.owner.items++;
-      kept.owner.bytes += bytes;
+      owner.items++;
+      owner.bytes += kept.bytes;
+      owner.byKey.set(keyOf(kept), kept);
     } else {
-      kept.owner.counts.evictions++;
+      owner.counts.evictions++;
     }
     while (this.#entries.size > this.#maxItems) this.#entries.pop();
     return kept;
@@ -83,9 +109,8 @@ export class Memory {
   }
 
   /** Forgets all entries of an owner. */
-  deleteAll(owner: Owner): void {
-    for (const [name, entry] of this.#entries.entries())
-      if (entry.owner === owner) this.#entries.delete(name);
+  deleteAll({ byKey }: Owner): void {
+    for (const { name } of [...byKey.values()]) this.#entries.delete(name);
   }
 
   clear(): void {
@@ -99,4 +124,9 @@ export class Memory {
   get bytes(): number {
     return this.#entries.calculatedSize;
   }
+}
+
+/** For names with a hash in place of the key, the name itself, which is no key of another: it begins with the prefix. */
+function keyOf({ name, owner }: MemoryEntry): string {
+  return name.startsWith(owner.plain) ? name.slice(owner.plain.length) : name;
 }

@@ -4,9 +4,9 @@ import { Codec } from './entry/codec.ts';
 import { KeySpace } from './entry/keys.ts';
 import { keep } from './entry/value.ts';
 import { Loading } from './loading.ts';
-import type { Owner } from './memory.ts';
+import { CHANGED, type Owner } from './memory.ts';
 import { checkTags, closedError, noLoader } from './namespace-checks.ts';
-import { ReadPath } from './read-path.ts';
+import { type Read, ReadPath } from './read-path.ts';
 import { countKeys } from './redis/count-keys.ts';
 import { RedisReader } from './redis/reader.ts';
 import { type Settings, ttlInMs } from './settings.ts';
@@ -24,7 +24,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
   readonly #core: Core;
   readonly #settings: Settings<K, V>;
   readonly #counts = zeroCounts();
-  readonly #owner: Owner = { items: 0, bytes: 0, counts: this.#counts };
+  readonly #owner: Owner;
   readonly #rates: HitRates;
   readonly #tags: Tags;
   readonly #entries: Entries;
@@ -36,6 +36,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     this.#core = core;
     this.#settings = settings;
     this.keys = new KeySpace(core.prefix, name, settings.schema, settings.key as never);
+    this.#owner = { plain: this.keys.plain, byKey: new Map(), items: 0, bytes: 0, counts: this.#counts };
     this.#rates = new HitRates(this.#counts, core.clock);
     const tier = settings.redis ? core.redis : undefined;
     const tags = new Tags(core.trust, tier === undefined);
@@ -55,19 +56,27 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
 
   async get(key: K, options?: GetOptions<K, V>): Promise<V> {
     const { memory, clock, enabled } = this.#core;
-    const name = this.keys.entry(key);
-    const entry = enabled ? memory.get(name) : undefined;
-    const now = clock.monotonic();
-    if (entry !== undefined && this.#entries.isTrusted(entry)) {
+    const text = this.keys.text(key);
+    const entry = this.#owner.byKey.get(text);
+    if (entry !== undefined && enabled && this.#entries.isTrusted(entry)) {
+      const now = clock.monotonic();
+      memory.used(entry, now);
       if (now < entry.freshUntil) {
         this.#counts.memoryHits++;
-        if (now >= entry.eagerAt) this.#path.refresh({ name, key, once: options?.load, held: entry });
+        if (now >= entry.eagerAt) this.#path.refresh(this.#read(text, key, options));
         return this.#give(entry.value as V);
       }
-      const read = { name, key, once: options?.load, held: entry };
-      if (now < entry.staleUntil) return this.#give(await this.#path.serveStale(read, entry));
+      if (now < entry.staleUntil) {
+        return this.#give(await this.#path.serveStale(this.#read(text, key, options), entry));
+      }
     }
-    return this.#give(await this.#path.fetch({ name, key, once: options?.load, held: entry }));
+    return this.#give(await this.#path.fetch(this.#read(text, key, options)));
+  }
+
+  #read(text: string, key: K, options: GetOptions<K, V> | undefined): Read<K, V> {
+    const name = this.keys.named(text);
+    const held = this.#core.enabled ? this.#core.memory.get(name) : undefined;
+    return { name, key, once: options?.load, held };
   }
 
   getMany(keys: readonly K[]): Promise<V[]> {
@@ -90,6 +99,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     }
     const terms = { version, ttlMs, graceMs: this.#settings.graceMs, tags: own };
     const written = this.#entries.put(name, kept, terms, this.#core.trust.gen, 'must arrive');
+    void written.then(() => this.#recheck(name));
     if (wait) await written;
   }
 
@@ -150,11 +160,28 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     return { memory: this.#owner.items, redis: await countKeys(this.#core.redis, `${this.keys.base}k:`) };
   }
 
-  /** A tag changed, as its name in Redis says. */
-  tagChanged(name: string): void {
-    const plain = this.keys.tag(WHOLE);
-    if (name.startsWith(plain)) this.#tags.forget(name.slice(plain.length));
-    else this.#tags.forgetAll();
+  /** An entry or a tag changed, as its name in Redis says. */
+  changed(name: string): void {
+    const entry = this.#core.memory.peek(name);
+    const plainTag = this.keys.tag(WHOLE);
+    if (entry !== undefined) {
+      entry.gen = CHANGED;
+      entry.announced++;
+      this.#recheck(name);
+    } else if (name.startsWith(plainTag)) {
+      this.#tags.forget(name.slice(plainTag.length));
+    } else if (name.startsWith(`${this.keys.base}t:`)) {
+      this.#tags.forgetAll();
+    }
+  }
+
+  /**
+   * Where nothing can be loaded, memory may be the last to have a value: so an entry that was announced as changed is checked
+   * now, while Redis can be asked. Mostly the change was our own.
+   */
+  #recheck(name: string): void {
+    const held = this.#core.memory.peek(name);
+    if (held?.gen === CHANGED && !held.unsettled && !this.#loading.possible) this.#path.check(name, held);
   }
 
   /** Versions mean nothing any more. */

@@ -13,10 +13,34 @@ export type CacheSettings = Omit<CacheOptions, 'logger'>;
 export function openCacheOf(config: Config, logger: Logger, settings: CacheSettings = {}): Cache {
   const onRedis =
     config.engine === 'redis' || (config.engine === 'failover' && config.failover.primary === 'redis');
+  // Beside the engine's own file; the engine redis is used where there is no local disk to rely on.
+  const hasFile = config.engine === 'failover' && config.sqlite.file !== ':memory:';
   return createCache({
     ...(onRedis ? { redis: config.redis } : {}),
+    ...(hasFile ? { journal: `${config.sqlite.file}-cache` } : {}),
     enabled: config.cache.enabled,
     ...settings,
     logger,
   });
+}
+
+const LOOK_EVERY_MS = 250;
+
+/**
+ * Switches a cache as `isOn` says, from its first use on; what can't be asked changes nothing. `configured` false: it stays
+ * off. Gives back how to stop.
+ */
+export function followSwitch(cache: Cache, configured: boolean, isOn: () => Promise<boolean>): () => void {
+  let asking = false;
+  const look = async () => {
+    if (asking || !cache.used) return;
+    asking = true;
+    await isOn().then(
+      on => cache.setEnabled(configured && on),
+      () => {},
+    );
+    asking = false;
+  };
+  const timer = setInterval(() => void look(), LOOK_EVERY_MS).unref();
+  return () => clearInterval(timer);
 }

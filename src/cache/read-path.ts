@@ -85,6 +85,15 @@ export class ReadPath<K, V> {
     return flight.promise;
   }
 
+  /** Asks Redis about an entry, behind the scenes. */
+  check(name: string, held: MemoryEntry): void {
+    const { core } = this.#parts;
+    if (core.closed || this.#underWay(name) !== undefined) return;
+    // Only where there is no loader, and so no key is needed.
+    const read = { name, key: undefined as K, once: undefined, held };
+    core.flights.start<Landed<V>>(name, started => this.#find(read, started, 'any'));
+  }
+
   #underWay(name: string): Flight<Landed<V>> | undefined {
     return this.#parts.core.flights.get(name) as Flight<Landed<V>> | undefined;
   }
@@ -102,8 +111,9 @@ export class ReadPath<K, V> {
   async #find(read: Read<K, V>, flight: Flight<Landed<V>>, wanted: 'any' | 'newer'): Promise<Landed<V>> {
     const { core, entries, reader, counts } = this.#parts;
     const found = core.enabled ? await reader?.read(read.name, read.held) : undefined;
-    if (found === undefined || found.kind === 'none')
-      return this.#beyondRedis(read, flight, found !== undefined);
+    if (found === undefined || found.kind === 'none' || found.kind === 'gone') {
+      return this.#beyondRedis(read, flight, found?.kind);
+    }
     const entry = entries.adopt(read.name, found, read.held, flight.outdated);
     const landed = { value: entry.value as V, hit: true };
     if (entries.isFresh(entry) && !(wanted === 'newer' && found.kind === 'same')) return landed;
@@ -114,25 +124,30 @@ export class ReadPath<K, V> {
     return landed;
   }
 
-  /** `empty`: Redis was asked and has nothing, not even that it was deleted. */
-  #beyondRedis(read: Read<K, V>, flight: Flight<Landed<V>>, empty: boolean): Promise<Landed<V>> {
+  #beyondRedis(
+    read: Read<K, V>,
+    flight: Flight<Landed<V>>,
+    redis: 'none' | 'gone' | undefined,
+  ): Promise<Landed<V>> {
     const { entries, loading } = this.#parts;
     const { held } = read;
     if (read.once !== undefined || loading.possible) return this.#load(read, entries.inNeed(held), flight);
-    return this.#lastResort(read, empty ? held : undefined);
+    return this.#lastResort(read, redis);
   }
 
   /** Without a loader, what was set is all there is: the journal may have it, or Redis may have lost it. */
-  async #lastResort({ name, held }: Read<K, V>, lost: MemoryEntry | undefined): Promise<Landed<V>> {
+  async #lastResort({ name, held }: Read<K, V>, redis: 'none' | 'gone' | undefined): Promise<Landed<V>> {
     const { core, entries, reader } = this.#parts;
     const journaled = core.enabled ? await reader?.readJournal(name) : undefined;
     if (journaled !== undefined) {
       const entry = entries.adopt(name, journaled, held, false);
       if (entries.isFresh(entry)) return { value: entry.value as V, hit: true };
     }
-    if (lost === undefined || !entries.canBeRestored(lost)) return { value: undefined as V, hit: false };
-    entries.restore(name, lost);
-    return { value: lost.value as V, hit: true };
+    if (held === undefined || redis === 'gone' || !entries.isLastKnown(held)) {
+      return { value: undefined as V, hit: false };
+    }
+    if (redis === 'none') entries.restore(name, held);
+    return { value: held.value as V, hit: true };
   }
 
   async #load(
@@ -141,37 +156,60 @@ export class ReadPath<K, V> {
     flight: Flight<Landed<V>>,
   ): Promise<Landed<V>> {
     const { core, entries, loading, counts } = this.#parts;
-    const version = core.versions.next();
-    const { gen } = core.trust;
+    let done: (() => void) | undefined;
     try {
       const failure = loading.failureOf(name);
       if (failure !== undefined) throw failure.error;
+      const turn = await this.#turn(name, flight);
+      if (turn !== undefined && 'found' in turn) return turn.found;
+      done = turn?.done;
+      const version = core.versions.next();
+      const { gen } = core.trust;
       const value = await loading.load(name, key, once);
-      const keeps = core.enabled && !flight.outdated && !core.closed;
-      return { value: keeps ? this.#keep(name, key, value, version, gen) : value, hit: false };
+      if (!core.enabled || flight.outdated || core.closed) return { value, hit: false };
+      const { kept, written } = this.#keep(name, key, value, version, gen);
+      // The others look in Redis: it must be there when their turn comes.
+      void written.finally(done);
+      done = undefined;
+      return { value: kept, hit: false };
     } catch (error) {
       if (stale === undefined || !entries.isWithinGrace(stale)) throw error;
       counts.staleServed++;
       return { value: stale.value as V, hit: true };
+    } finally {
+      done?.();
     }
   }
 
+  /** With the option `lock`: this process's turn to load, or what another has loaded meanwhile. */
+  async #turn(name: string, flight: Flight<Landed<V>>) {
+    const { core, settings, reader, entries } = this.#parts;
+    if (!settings.lock || !core.enabled || core.redis === undefined || reader === undefined) return undefined;
+    return core.redis.lock.turn<Landed<V>>(name, settings.hardTimeoutMs, async () => {
+      const found = await reader.read(name, undefined);
+      if (found?.kind !== 'other') return undefined;
+      const entry = entries.adopt(name, found, undefined, flight.outdated);
+      return entries.isFresh(entry) ? { value: entry.value as V, hit: true } : undefined;
+    });
+  }
+
   /** The value as it is kept; as it came where it can't be: the caller asked for the value, not for a cache. */
-  #keep(name: string, key: K, value: V, version: number, gen: number): V {
+  #keep(name: string, key: K, value: V, version: number, gen: number): { kept: V; written: Promise<void> } {
     const { core, settings, entries, counts, namespace } = this.#parts;
     const absent = value === undefined || value === null;
-    if (absent && settings.nullTtlMs === 0) return value;
+    const notKept = { kept: value, written: Promise.resolve() };
+    if (absent && settings.nullTtlMs === 0) return notKept;
     try {
       const kept = value === undefined ? UNDEFINED : keep(value);
-      const tags = absent ? NO_TAGS : checkTags(namespace, settings.tags?.(value, key) ?? NO_TAGS);
+      const tags = checkTags(namespace, settings.tags?.(value, key) ?? NO_TAGS);
       const wholeMs = absent ? settings.nullTtlMs : settings.ttlMs(value, key);
       const ttlMs = Math.max(1, wholeMs * (1 - settings.jitter * core.random()));
-      void entries.put(name, kept, { version, ttlMs, graceMs: settings.graceMs, tags }, gen, 'may be lost');
-      return kept.value as V;
+      const terms = { version, ttlMs, graceMs: settings.graceMs, tags };
+      return { kept: kept.value as V, written: entries.put(name, kept, terms, gen, 'may be lost') };
     } catch (error) {
       counts.uncacheable++;
       core.emit('refresh-error', { namespace, error });
-      return value;
+      return notKept;
     }
   }
 }

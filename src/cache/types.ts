@@ -198,6 +198,8 @@ export interface Cache {
   /** Resolves with whether Redis can be used, at most `ms` (default 1000) after the call. Nothing needs to wait for it. */
   ready(ms?: number): Promise<boolean>;
   stats(): CacheStats;
+  /** Whether a namespace was opened: before that nothing is connected. */
+  readonly used: boolean;
   /** Off: every `get` goes to the loader, changes still reach Redis. On again: what is in memory is checked before use. */
   setEnabled(enabled: boolean): void;
   on<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this;

@@ -5,8 +5,11 @@ import { durationRange, parseDuration } from '../shared/duration.ts';
 import { SpillwayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 
-export const switchNames = ['redis'] as const;
-/** What can be switched live. `redis`: whether jobs are put into and taken from Redis (the failover engine's primary). */
+export const switchNames = ['redis', 'cache'] as const;
+/**
+ * What can be switched live. `redis`: whether jobs are put into and taken from Redis (the failover engine's primary). `cache`:
+ * whether reads of the cache are answered from memory and Redis, or each by its loader.
+ */
 export type SwitchName = (typeof switchNames)[number];
 export type SwitchValue = 'on' | 'off';
 
@@ -24,7 +27,7 @@ export interface SwitchChange {
 export interface SwitchState {
   name: SwitchName;
   value: SwitchValue;
-  /** Whether there is something to switch here: false unless the engine is failover. */
+  /** Whether there is something to switch here: `redis` with the engine failover, `cache` with an engine that has a file. */
   effective: boolean;
   by?: string;
   reason?: string;
@@ -88,7 +91,7 @@ export class FileSwitches implements Switches {
   async get(name: SwitchName): Promise<SwitchState> {
     checkName(name);
     const found = (await this.#open()?.inForce())?.find(each => each.name === name);
-    const effective = this.#engine === 'failover';
+    const effective = this.#engine === 'failover' || (name === 'cache' && this.#engine === 'sqlite');
     if (found === undefined) return { name, value: 'on', effective };
     const { value, by, reason, at, expiresAt } = found;
     return { name, value, effective, by, reason, setAt: at, ...(expiresAt === null ? {} : { expiresAt }) };

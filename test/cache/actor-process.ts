@@ -15,7 +15,7 @@ export type Row = { value: number } | null;
 export type ActorCommand =
   | { op: 'ready'; ms: number }
   | { op: 'get'; key: string }
-  | { op: 'write'; key: string; value: number; by: 'set' | 'delete' | 'tag' }
+  | { op: 'write'; key: string; value: number | null; by: 'set' | 'delete' | 'tag' }
   | { op: 'stats' }
   | { op: 'close' };
 

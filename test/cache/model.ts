@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../servers/index.ts';
 import type { SeededRandom } from '../support/random.ts';
@@ -29,8 +30,9 @@ export interface ModelReport {
 }
 
 const ACTORS = 3;
-const KEYS = ['a', 'bb', 'ccc', 'dddd', 'eeeee', 'ffffff'];
-const SLACK_MS = 1_500;
+const KEYS = Array.from({ length: 24 }, (_, at) => `key-${at}`);
+const CYCLE_MS = 2_000;
+const SLACK_MS = 1_000;
 const SILENT_MS = 3_000;
 
 interface Written {
@@ -58,14 +60,21 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
   const actors = await Promise.all(Array.from({ length: ACTORS }, (_, at) => startActor(at)));
   const histories = new Map(KEYS.map(key => [key, [{ value: null, ackedAt: 0 }] as Written[]]));
   const end = performance.now() + ms;
-  const going = () => performance.now() < end && report.violations.length === 0;
+  let lastValue = 0;
+  const sound = () => report.violations.length === 0;
+  let cycleEnd = 0;
+  const going = () => performance.now() < cycleEnd && sound();
   try {
     await Promise.all(actors.map(actor => actor.ask({ op: 'ready', ms: 5_000 })));
-    await Promise.all([
-      ...KEYS.map(key => write(key)),
-      ...Array.from({ length: ACTORS * 2 }, (_, at) => read(at % ACTORS)),
-      breakThings(),
-    ]);
+    while (performance.now() < end && sound()) {
+      cycleEnd = performance.now() + CYCLE_MS;
+      await Promise.all([
+        ...KEYS.map(key => write(key)),
+        ...Array.from({ length: ACTORS * 2 }, (_, at) => read(at % ACTORS)),
+        breakThings(),
+      ]);
+      await settle();
+    }
   } finally {
     for (const actor of actors) await actor.kill();
     truth.close();
@@ -73,12 +82,38 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
   }
   return report;
 
+  /** Redis is well and nobody writes: within the bound every process has the newest of everything. */
+  async function settle(): Promise<void> {
+    const since = performance.now();
+    const behind = async () => {
+      const asked = actors.flatMap((actor, at) =>
+        KEYS.map(async key => ({ at, key, got: await actor.get(key) })),
+      );
+      return (await Promise.all(asked)).filter(({ key, got }) => got?.value !== inTruth(truth, key)?.value);
+    };
+    for (let wrong = await behind(); wrong.length > 0; wrong = await behind()) {
+      if (performance.now() - since > bound) {
+        const [first] = wrong;
+        const newest = first && inTruth(truth, first.key);
+        report.violations.push(
+          `still ${JSON.stringify(first)} after ${bound} ms; it is ${JSON.stringify(newest)}`,
+        );
+        return;
+      }
+      await pause(20);
+    }
+  }
+
   /** One after the other for each key, so that their order is known. */
   async function write(key: string): Promise<void> {
     const history = histories.get(key) ?? [];
-    for (let value = 1; going(); value++) {
-      await pause(random.int(20, 400));
-      const written: Written = { value: { value }, ackedAt: Number.POSITIVE_INFINITY };
+    for (let left = random.int(1, 3); left > 0 && going(); left--) {
+      await pause(random.int(0, CYCLE_MS / 2));
+      const value = random.chance(0.2) ? null : ++lastValue;
+      const written: Written = {
+        value: value === null ? null : { value },
+        ackedAt: Number.POSITIVE_INFINITY,
+      };
       history.push(written);
       const by = random.pick(['set', 'delete', 'tag'] as const);
       await actors[random.int(0, ACTORS - 1)]?.ask({ op: 'write', key, value, by }).then(
@@ -127,6 +162,11 @@ function ageOf(history: readonly Written[], got: Row, askedAt: number): number {
   const at = history.findLastIndex(({ value }) => value?.value === got?.value);
   const replaced = history.slice(at + 1).map(({ ackedAt }) => ackedAt);
   return Math.max(0, askedAt - Math.min(Number.POSITIVE_INFINITY, ...replaced));
+}
+
+function inTruth(truth: DatabaseSync, key: string): Row {
+  const row = truth.prepare('SELECT value FROM truth WHERE key = ?').get(key);
+  return row === undefined ? null : { value: Number(row.value) };
 }
 
 function faultsOf(

@@ -28,7 +28,10 @@ describe('the switch of Redis', () => {
     const { spillway, lines } = open(homes);
     const queue = spillway.queue('jobs');
     await reaches(spillway, 'primary');
-    expect(await spillway.switches.list()).toEqual([{ name: 'redis', value: 'on', effective: true }]);
+    expect(await spillway.switches.list()).toEqual([
+      { name: 'redis', value: 'on', effective: true },
+      { name: 'cache', value: 'on', effective: true },
+    ]);
 
     const state = await spillway.switches.set('redis', 'off', change);
     expect(state).toEqual({
@@ -154,10 +157,13 @@ describe('bad input', () => {
       spillway.switches.set('redis', 'off', change),
     );
     expect(message).toContain('the engine redis has no file');
-    expect(await spillway.switches.list()).toEqual([{ name: 'redis', value: 'on', effective: false }]);
+    expect(await spillway.switches.list()).toEqual([
+      { name: 'redis', value: 'on', effective: false },
+      { name: 'cache', value: 'on', effective: false },
+    ]);
   });
 
-  it.each(['cache', '', '__proto__', undefined])('the name %j is unknown', async name => {
+  it.each(['queue', '', '__proto__', undefined])('the name %j is unknown', async name => {
     const spillway = spillwayOn('sqlite');
     const message = await refused('SPILLWAY_UNKNOWN_SWITCH', () =>
       spillway.switches.set(name as SwitchName, 'off', change),

@@ -8,7 +8,8 @@ const LONGEST = 256;
 export class KeySpace {
   /** All keys of the namespace begin with it. */
   readonly base: string;
-  readonly #plain: string;
+  /** What comes before a key that fits in as it is. */
+  readonly plain: string;
   readonly #toText: ((key: never) => string) | undefined;
   readonly #namespace: string;
 
@@ -19,15 +20,19 @@ export class KeySpace {
     toText: ((key: never) => string) | undefined,
   ) {
     this.base = `${prefix}:${namespace}:${schema}:`;
-    this.#plain = `${this.base}k:=`;
+    this.plain = `${this.base}k:=`;
     this.#namespace = namespace;
     this.#toText = toText;
   }
 
   /** Throws SPILLWAY_INVALID_OPTION for what is no key. */
   entry(key: unknown): string {
-    const text = this.#text(key);
-    return isShort(text) ? this.#plain + text : `${this.base}k:${hashed(text)}`;
+    return this.named(this.text(key));
+  }
+
+  /** The name of the key with this text. */
+  named(text: string): string {
+    return isShort(text) ? this.plain + text : `${this.base}k:${hashed(text)}`;
   }
 
   /** The tag '' is on every value of the namespace. */
@@ -35,7 +40,8 @@ export class KeySpace {
     return `${this.base}t:${isShort(tag) ? `=${tag}` : hashed(tag)}`;
   }
 
-  #text(key: unknown): string {
+  /** A key as text. Throws SPILLWAY_INVALID_OPTION for what is no key. */
+  text(key: unknown): string {
     if (this.#toText !== undefined) {
       const text: unknown = this.#toText(key as never);
       if (typeof text === 'string') return text;

@@ -34,6 +34,8 @@ export interface LinkEvents {
   changed(names: readonly string[] | undefined): void;
   /** From now on nothing tells of changes. */
   blind(): void;
+  /** Changes are told of again; what happened meanwhile is not known. */
+  sighted(): void;
 }
 
 const FIRST_PAUSE_MS = 50;
@@ -113,7 +115,7 @@ export class RedisLink {
         changed: names => events.changed(names),
         // What was missed meanwhile is as good as changed.
         live: () => {
-          if (this.#state === 'up') events.changed(undefined);
+          if (this.#state === 'up') events.sighted();
         },
         blind: () => {
           if (this.#state === 'up') events.blind();
@@ -151,7 +153,7 @@ export class RedisLink {
   /** At the start a read waits for the first connection, no longer than for an answer. */
   async booted(): Promise<void> {
     const rest = this.#bootUntil - this.#options.clock.monotonic();
-    if (this.#state === 'connecting' && rest > 0) await this.ready(rest);
+    if (this.#state === 'connecting' && rest > 0) await this.#wait(rest, () => this.#state !== 'connecting');
   }
 
   /**
@@ -180,16 +182,26 @@ export class RedisLink {
   }
 
   /** Resolves when Redis can be used or `ms` have passed. */
-  ready(ms: number): Promise<boolean> {
-    if (this.usable || this.#closed) return Promise.resolve(this.usable);
+  async ready(ms: number): Promise<boolean> {
+    if (!this.usable) await this.#wait(ms, () => this.usable);
+    return this.usable;
+  }
+
+  /** Until `holds` at a change of state, or `ms` have passed. */
+  #wait(ms: number, holds: () => boolean): Promise<void> {
+    if (this.#closed) return Promise.resolve();
     return new Promise(resolve => {
+      const look = () => {
+        if (!holds() && !this.#closed) return;
+        done();
+      };
       const done = () => {
         clearTimeout(timer);
-        this.#waiting.delete(done);
-        resolve(this.usable);
+        this.#waiting.delete(look);
+        resolve();
       };
       const timer = setTimeout(done, ms);
-      this.#waiting.add(done);
+      this.#waiting.add(look);
     });
   }
 
@@ -198,7 +210,7 @@ export class RedisLink {
     this.#state = 'down';
     this.#failures = 0;
     this.#events.state('down', reason);
-    this.#settleWaiting();
+    this.#tellWaiting();
     this.#probeLater();
   }
 
@@ -262,11 +274,11 @@ export class RedisLink {
     this.#events.changed(undefined);
     if (!this.#coherence.live) this.#events.blind();
     this.#events.state('up', 'it answers');
-    this.#settleWaiting();
+    this.#tellWaiting();
   }
 
-  #settleWaiting(): void {
-    for (const done of [...this.#waiting]) done();
+  #tellWaiting(): void {
+    for (const look of [...this.#waiting]) look();
   }
 
   close(): void {
@@ -276,7 +288,7 @@ export class RedisLink {
     this.#releaseGate();
     this.#coherence.close();
     this.#deadlines.close();
-    this.#settleWaiting();
+    this.#tellWaiting();
     this.#client.disconnect();
   }
 }

@@ -9,9 +9,10 @@ import type { Counts } from '../stats.ts';
 import type { Tags } from '../tags.ts';
 import type { Trust } from '../trust.ts';
 
-/** What Redis has of an entry: `none` nothing at all, `same` what is in memory already. */
+/** What Redis has of an entry: `none` nothing at all, `gone` that it is not valid any more, `same` what is in memory already. */
 export type Found =
   | { kind: 'none' }
+  | { kind: 'gone' }
   | { kind: 'same'; gen: number; held: MemoryEntry }
   | {
       kind: 'other';
@@ -41,7 +42,7 @@ export class RedisReader {
     this.#parts = parts;
   }
 
-  /** `held` is what memory has of it, to be checked. Undefined: a miss. */
+  /** `held` is what memory has of it, to be checked. Undefined: Redis could not be asked, or did not answer in time. */
   async read(name: string, held: MemoryEntry | undefined): Promise<Found | undefined> {
     const { link, writer } = this.#parts.tier;
     if (link.state === 'connecting') await link.booted();
@@ -82,15 +83,15 @@ export class RedisReader {
     const [bytes, said] = await Promise.all([client.getBuffer(name), this.#ask(client, wanted)]);
     if (bytes === null) return { kind: 'none' };
     const frame = decodeFrame(bytes);
-    if ((frame.flags & Flag.tombstone) !== 0) return undefined;
+    if ((frame.flags & Flag.tombstone) !== 0) return { kind: 'gone' };
     const more = tags.unknown(frame.tags).filter(tag => !said.has(tag));
     for (const [tag, version] of await this.#ask(client, more)) said.set(tag, version);
     for (const [tag, version] of said) if (version !== undefined) tags.learn(tag, version, gen, forgotten);
-    if (!tags.admits(frame.version, frame.tags, said)) return undefined;
+    if (!tags.admits(frame.version, frame.tags, said)) return { kind: 'gone' };
     if (held !== undefined && (held.version === frame.version || held.unsettled))
       return { kind: 'same', gen, held };
     // Redis went back in time, or its newer entry was lost: neither can be believed.
-    if (held !== undefined && held.version > frame.version) return undefined;
+    if (held !== undefined && held.version > frame.version) return { kind: 'gone' };
     const { kept, version, ttlMs, graceMs, tags: own } = await codec.decode(name, bytes);
     return kept && { kind: 'other', gen, kept, version, ttlMs, graceMs, tags: own };
   }

@@ -25,6 +25,8 @@ export interface Scripted {
   ): Promise<number>;
   /** The version a tag has; `version` where it has none yet. */
   spillwayCacheTag(name: string, version: string, ms: number): Promise<string>;
+  /** Removes a lock that is still this owner's. */
+  spillwayCacheUnlock(name: string, token: string): Promise<number>;
   /** Raises a tag to this version. */
   spillwayCacheInvalidate(name: string, version: string, ms: number, channel: string): Promise<number>;
 }
@@ -87,11 +89,17 @@ announce(ARGV[3], KEYS[1])
 return 1
 `;
 
+const UNLOCK = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`;
+
 export function defineScripts(client: RedisClient): RedisClient & Scripted {
   const define = (name: keyof Scripted, lua: string) => client.defineCommand(name, { numberOfKeys: 1, lua });
   define('spillwayCachePut', PUT);
   define('spillwayCacheDelete', DELETE);
   define('spillwayCacheTag', TAG);
   define('spillwayCacheInvalidate', INVALIDATE);
+  define('spillwayCacheUnlock', UNLOCK);
   return client as RedisClient & Scripted;
 }
