@@ -2,6 +2,8 @@ import { addBulk } from './add-bulk.ts';
 import { addConcurrent } from './add-concurrent.ts';
 import { addSequential } from './add-sequential.ts';
 import { breaker } from './breaker.ts';
+import { cache } from './cache.ts';
+import { cacheMemory } from './cache-memory.ts';
 import { depth } from './depth.ts';
 import { eventLoop } from './event-loop.ts';
 import type { Benchmark } from './harness/benchmark.ts';
@@ -22,6 +24,8 @@ export const benchmarks: readonly Benchmark[] = [
   idle,
   eventLoop,
   breaker,
+  cache,
+  cacheMemory,
 ];
 
 export function benchmarkNamed(name: string): Benchmark {

@@ -28,6 +28,11 @@ export const opossum: Contender = { name: 'opossum', store: 'none' };
 export const cockatiel: Contender = { name: 'cockatiel', store: 'none' };
 export const spillwayBreaker: Contender = { name: 'spillway breaker', store: 'none' };
 export const breakerContenders = [opossum, cockatiel, spillwayBreaker] as const;
+export const bentocache: Contender = { name: 'bentocache', store: 'redis' };
+export const cacheManager: Contender = { name: 'cache-manager', store: 'redis' };
+export const cacheable: Contender = { name: 'cacheable', store: 'redis' };
+export const spillwayCache: Contender = { name: 'spillway cache', store: 'redis' };
+export const cacheContenders = [bentocache, cacheManager, cacheable, spillwayCache] as const;
 
 /** The same contender under a second name, to measure a thing against itself. */
 export function twinOf(contender: Contender): Contender {

@@ -18,7 +18,16 @@ export interface Machine {
   readonly diskIsMemory: boolean;
 }
 
-const packages = ['bullmq', 'ioredis', 'express', 'fastify'];
+const packages = [
+  'bullmq',
+  'ioredis',
+  'express',
+  'fastify',
+  'bentocache',
+  'cache-manager',
+  'cacheable',
+  'lru-cache',
+];
 
 export function describeMachine(directory: string, redisServer: string): Machine {
   return {

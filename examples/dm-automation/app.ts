@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { createSpillway, type Logger, type Spillway } from '../../src/index.ts';
 import { githubSource, metaSource } from '../../src/webhooks/index.ts';
 import { AutomationStore } from './automations.ts';
+import { CachedStore } from './cached.ts';
 import { JOB_OPTIONS, QUEUE, WebhookJobData, type WebhookJobResult, webhookProcessor } from './jobs.ts';
 import { buildServer, type ServerOptions } from './server.ts';
 
@@ -76,7 +77,13 @@ export async function startApp(options: AppOptions): Promise<App> {
   await answers(spillway);
 
   const store = new AutomationStore(join(options.dataDir, 'automations.db'));
-  const worker = spillway.worker<WebhookJobData, WebhookJobResult>(QUEUE, webhookProcessor(store), {
+  const cached = new CachedStore(spillway, store);
+  const warmed = await cached.warm();
+  options.logger?.info(
+    warmed,
+    `Warmed ${count(warmed.automations, 'automation')}, ${count(warmed.workspaces, 'workspace')}`,
+  );
+  const worker = spillway.worker<WebhookJobData, WebhookJobResult>(QUEUE, webhookProcessor(store, cached), {
     ...(environment.CONCURRENCY ? {} : { concurrency: 200 }),
     ...options.worker,
   });
@@ -100,6 +107,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       store.close();
     },
   };
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
 /** Listens on the first free port from `first` on. Loopback only: put a proxy or a tunnel in front for the world. */

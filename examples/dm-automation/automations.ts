@@ -5,9 +5,31 @@ import type { WebhookJobData } from './jobs.ts';
 export interface Automation {
   id: number;
   name: string;
+  /** '*' is every account. */
+  account: string;
+  /** What triggers it. */
+  kind: string;
   keywords: readonly string[];
   /** The text to answer with; `{name}` becomes the contact's name. */
   reply: string;
+}
+
+/** Whose account it is. */
+export interface Workspace {
+  account: string;
+  name: string;
+  /** No automation answers. */
+  paused: boolean;
+}
+
+export interface Contact {
+  /** '' where nobody has told it yet. */
+  name: string;
+}
+
+/** What one user wants of one account. */
+export interface UserState {
+  muted: boolean;
 }
 
 /** What was done with one job. */
@@ -40,6 +62,17 @@ const SCHEMA = `
     reply TEXT NOT NULL,
     enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1))
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS workspaces (
+    account TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1))
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS user_states (
+    account TEXT NOT NULL,
+    contact TEXT NOT NULL,
+    muted INTEGER NOT NULL CHECK (muted IN (0, 1)),
+    PRIMARY KEY (account, contact)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS contacts (
     account TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -81,18 +114,35 @@ const SAMPLES: readonly (readonly [string, string, readonly string[], string])[]
   ['Question asked', 'issue', ['question', 'questions'], 'Hi @{name}, have you seen our discussions page?'],
 ];
 
+const SAMPLE_WORKSPACES: readonly (readonly [account: string, name: string])[] = [
+  ['17841400000000001', 'The demo shop'],
+  ['Codertocat/Hello-World', 'Hello World'],
+];
+
 const AutomationRow = z.object({
   id: z.number(),
   name: z.string(),
+  account: z.string(),
+  kind: z.string(),
   keywords: z.string().transform(text => z.array(z.string()).parse(JSON.parse(text))),
   reply: z.string(),
 });
+const flag = z.number().transform(value => value === 1);
+const WorkspaceRow = z.object({ account: z.string(), name: z.string(), paused: flag });
+const ContactRow = z.object({ name: z.string() });
+const UserStateRow = z.object({ muted: flag });
 const UseRow = z.object({ automation: z.string(), matches: z.number(), example: z.string() });
 
-/** The app's own database: automations, contacts, and what was answered. */
+const AUTOMATIONS = 'SELECT id, name, account, kind, keywords, reply FROM automations WHERE enabled = 1';
+const WORKSPACES = 'SELECT account, name, paused FROM workspaces';
+
+/** The app's own database: automations, workspaces, contacts, and what was answered. */
 export class AutomationStore {
   readonly #db: DatabaseSync;
-  readonly #select: StatementSync;
+  readonly #automationsOf: StatementSync;
+  readonly #workspace: StatementSync;
+  readonly #contact: StatementSync;
+  readonly #userState: StatementSync;
   readonly #insertHandled: StatementSync;
   readonly #upsertContact: StatementSync;
   #pending: { handled: Handled; resolve: () => void; reject: (error: unknown) => void }[] = [];
@@ -106,10 +156,14 @@ export class AutomationStore {
     );
     for (const [name, kind, keywords, reply] of SAMPLES)
       insert.run(name, kind, JSON.stringify(keywords), reply);
-    this.#select = this.#db.prepare(
-      `SELECT id, name, keywords, reply FROM automations
-       WHERE enabled = 1 AND kind = ? AND account IN (?, '*') ORDER BY account = '*', id`,
+    const insertWorkspace = this.#db.prepare(
+      'INSERT INTO workspaces (account, name) VALUES (?, ?) ON CONFLICT (account) DO NOTHING',
     );
+    for (const [account, name] of SAMPLE_WORKSPACES) insertWorkspace.run(account, name);
+    this.#automationsOf = this.#db.prepare(`${AUTOMATIONS} AND account = ? ORDER BY id`);
+    this.#workspace = this.#db.prepare(`${WORKSPACES} WHERE account = ?`);
+    this.#contact = this.#db.prepare('SELECT name FROM contacts WHERE account = ? AND id = ?');
+    this.#userState = this.#db.prepare('SELECT muted FROM user_states WHERE account = ? AND contact = ?');
     this.#insertHandled = this.#db.prepare(
       `INSERT INTO handled (job_id, kind, account, contact, automation, reply, handled_at)
        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id) DO NOTHING`,
@@ -121,9 +175,42 @@ export class AutomationStore {
     );
   }
 
-  /** The enabled automations for a trigger, those made for this account first. */
-  automationsFor(kind: string, account: string): Automation[] {
-    return this.#select.all(kind, account).map(row => AutomationRow.parse(row));
+  /** The enabled automations made for this account; '*' for those of every account. */
+  automationsOf(account: string): Automation[] {
+    return this.#automationsOf.all(account).map(row => AutomationRow.parse(row));
+  }
+
+  allAutomations(): Automation[] {
+    const rows = this.#db.prepare(`${AUTOMATIONS} ORDER BY id`).all();
+    return rows.map(row => AutomationRow.parse(row));
+  }
+
+  workspace(account: string): Workspace | undefined {
+    return WorkspaceRow.optional().parse(this.#workspace.get(account));
+  }
+
+  allWorkspaces(): Workspace[] {
+    return this.#db
+      .prepare(WORKSPACES)
+      .all()
+      .map(row => WorkspaceRow.parse(row));
+  }
+
+  contact(account: string, id: string): Contact | undefined {
+    return ContactRow.optional().parse(this.#contact.get(account, id));
+  }
+
+  userState(account: string, contact: string): UserState | undefined {
+    return UserStateRow.optional().parse(this.#userState.get(account, contact));
+  }
+
+  setUserState(account: string, contact: string, { muted }: UserState): void {
+    this.#db
+      .prepare(
+        `INSERT INTO user_states (account, contact, muted) VALUES (?, ?, ?)
+         ON CONFLICT (account, contact) DO UPDATE SET muted = excluded.muted`,
+      )
+      .run(account, contact, muted ? 1 : 0);
   }
 
   /**
@@ -181,6 +268,20 @@ export class AutomationStore {
       )
       .all(mark)
       .map(row => UseRow.parse(row));
+  }
+
+  /** What was answered to each job, by its id. */
+  answers(): Map<string, { automation: number | null; reply: string | null }> {
+    const rows = this.#db.prepare('SELECT job_id, automation, reply FROM handled').all();
+    return new Map(
+      rows.map(({ job_id, automation, reply }) => [
+        String(job_id),
+        {
+          automation: automation === null ? null : Number(automation),
+          reply: reply === null ? null : String(reply),
+        },
+      ]),
+    );
   }
 
   /** The ids of all recorded jobs, in the order they were done. */

@@ -2,9 +2,10 @@ import type { JobsOptions, Processor } from 'bullmq';
 import { UnrecoverableError } from 'bullmq';
 import { z } from 'zod';
 import type { WebhookEvent } from '../../src/webhooks/index.ts';
+import { answerTo, tellCache } from './answering.ts';
 import type { AutomationStore } from './automations.ts';
+import type { CachedStore } from './cached.ts';
 import { type Incoming, readIncoming } from './incoming.ts';
-import { chooseAutomation, writeReply } from './matching.ts';
 
 export const QUEUE = 'webhooks';
 
@@ -77,21 +78,19 @@ function kindOf(event: WebhookEvent, source: string): WebhookJobData['kind'] {
 }
 
 /** Finds the automation of an event and records the reply it would send: once per job id, however often it runs. */
-export function webhookProcessor(store: AutomationStore): Processor<WebhookJobData, WebhookJobResult> {
+export function webhookProcessor(
+  store: AutomationStore,
+  cached: CachedStore,
+): Processor<WebhookJobData, WebhookJobResult> {
   return async job => {
     const checked = WebhookJobData.safeParse(job.data);
     if (!checked.success)
       throw new UnrecoverableError(`Not a webhook job: ${z.prettifyError(checked.error)}`);
     const incoming = readIncoming(checked.data);
-    const automation =
-      incoming && chooseAutomation(store.automationsFor(incoming.kind, incoming.account), incoming.text);
-    const reply = incoming && automation ? writeReply(automation, incoming) : null;
-    await store.record({
-      jobId: job.id!,
-      ...summaryOf(checked.data, incoming),
-      automation: automation ?? null,
-      reply,
-    });
+    const answer = incoming && (await answerTo(incoming, cached));
+    const { automation = null, reply = null } = answer ?? {};
+    await store.record({ jobId: job.id!, ...summaryOf(checked.data, incoming), automation, reply });
+    if (incoming) await tellCache(incoming, cached);
     return { automation: automation?.name ?? null, reply };
   };
 }

@@ -10,7 +10,7 @@ export function chooseAutomation(automations: readonly Automation[], text: strin
 }
 
 /** The reply with the contact's name in it, or a friendly "there". */
-export function writeReply({ reply }: Automation, { contact }: Incoming): string {
+export function writeReply({ reply }: Automation, { contact }: Pick<Incoming, 'contact'>): string {
   return reply.replaceAll('{name}', () => contact.name || 'there');
 }
 

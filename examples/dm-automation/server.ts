@@ -1,5 +1,6 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Spillway } from '../../src/index.ts';
+import { cacheRoutes } from '../../src/server/index.ts';
 import {
   createWebhookReceiver,
   type WebhookQueue,
@@ -97,6 +98,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
         return reply;
       }
     });
+    // Whoever is on this machine may look; nobody may invalidate, without an `authorize`.
+    await api.register(cacheRoutes, { spillway });
     api.get('/api/jobs/stats', async () => {
       const { mode, queues, failover } = await spillway.stats();
       return { mode, ...queues[QUEUE], failover };

@@ -1,4 +1,7 @@
 export { createCache } from './cache.ts';
+export type { DedupeOptions } from './dedupe/answers.ts';
+export { type Deduplication, dedupe, deduplication } from './dedupe/dedupe.ts';
+export { dedupeStream } from './dedupe/dedupe-stream.ts';
 export { fromMongo, type MongoCollectionLike, type MongoLoader } from './loaders/mongo.ts';
 export { fromPostgres, type PostgresLike, type PostgresLoader } from './loaders/postgres.ts';
 export { fromSqlite, type SqliteLoader } from './loaders/sqlite.ts';

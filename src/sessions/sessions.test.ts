@@ -1,0 +1,215 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startRedis } from '../../test/servers/index.ts';
+import { tempDir } from '../../test/support/temp-dir.ts';
+import { createCache } from '../cache/index.ts';
+import { openSessions, type SessionData, type Sessions, type SessionsOptions } from './index.ts';
+
+const DAY = 86_400_000;
+
+function open(options: Partial<SessionsOptions> = {}): Sessions & { file: string } {
+  const file = options.file ?? join(tempDir('sessions'), 'sessions.db');
+  const sessions = openSessions({ ...options, file });
+  onTestFinished(() => sessions.close());
+  return Object.assign(sessions, { file });
+}
+
+/** A time of day that the test moves. */
+function movedClock() {
+  let at = 1_700_000_000_000;
+  return {
+    now: () => at,
+    monotonic: () => performance.now(),
+    pass: (ms: number) => {
+      at += ms;
+    },
+  };
+}
+
+const session = (user: string, expires?: number): SessionData & { user: string } => ({
+  user,
+  cookie: {
+    originalMaxAge: expires === undefined ? null : DAY,
+    expires: expires === undefined ? null : new Date(expires),
+  },
+});
+
+describe('a session', () => {
+  it('comes back as plain data, the end of its cookie included, a copy each time', async () => {
+    const clock = movedClock();
+    const sessions = open({ clock });
+    const end = clock.now() + DAY;
+    await sessions.set('a', session('ada', end));
+    const one = await sessions.get('a');
+    expect(one).toEqual({
+      user: 'ada',
+      cookie: { originalMaxAge: DAY, expires: new Date(end).toISOString() },
+    });
+    expect(await sessions.get('a')).not.toBe(one);
+    await sessions.set('b', session('eve'));
+    expect(await sessions.get('b')).toEqual({ user: 'eve', cookie: { originalMaxAge: null, expires: null } });
+    expect(await sessions.get('c')).toBe(null);
+  });
+
+  it('ends with its cookie, or after ttl, and rolls on with a touch', async () => {
+    const clock = movedClock();
+    const sessions = open({ clock, ttl: '1h' });
+    await sessions.set('cookie', session('ada', clock.now() + DAY));
+    await sessions.set('ttl', session('eve'));
+    clock.pass(3_599_000);
+    expect(await sessions.get('ttl')).not.toBe(null);
+    await sessions.touch('ttl', session('stale content'));
+    clock.pass(3_599_000);
+    expect(await sessions.get('ttl')).toMatchObject({ user: 'eve' });
+    clock.pass(1_000);
+    expect(await sessions.get('ttl')).toBe(null);
+    clock.pass(DAY);
+    expect(await sessions.get('cookie')).toBe(null);
+  });
+
+  it('is not written again for a little more life', async () => {
+    const clock = movedClock();
+    const sessions = open({ clock });
+    const written = () => {
+      const db = new DatabaseSync(sessions.file);
+      const row = db.prepare('SELECT expires, version FROM session').get();
+      db.close();
+      return row;
+    };
+    await sessions.set('a', session('ada', clock.now() + DAY));
+    const first = written();
+    clock.pass(59_000);
+    await sessions.set('a', session('ada', clock.now() + DAY));
+    await sessions.touch('a', session('ada', clock.now() + DAY));
+    expect(written()).toEqual(first);
+    clock.pass(2_000);
+    await sessions.set('a', session('ada', clock.now() + DAY));
+    expect(written()).toEqual({ version: first?.version, expires: clock.now() + DAY });
+    await sessions.set('a', session('eve', clock.now() + DAY));
+    expect(written()?.version).toBeGreaterThan(Number(first?.version));
+  });
+
+  it('that was destroyed stays so: a request that was under way saves and touches it in vain', async () => {
+    const sessions = open();
+    const other = open({ file: sessions.file });
+    await sessions.set('a', session('ada'));
+    await other.destroy('a');
+    await sessions.set('a', session('ada, with something in the cart'));
+    await sessions.touch('a', session('ada'));
+    expect([await sessions.get('a'), await other.get('a')]).toEqual([null, null]);
+    // Also when nobody here has ever heard of it.
+    await other.destroy('b');
+    await sessions.set('b', session('eve'));
+    expect(await sessions.get('b')).toBe(null);
+    expect(await sessions.stats()).toMatchObject({ sessions: 0, destroyed: 2 });
+  });
+
+  it.each<[string, unknown]>([
+    ['a BigInt', { n: 1n }],
+    ['more than 1 MiB', { text: 'x'.repeat(1 << 20) }],
+    ['nothing at all', undefined],
+  ])('of %s is refused', async (_what, value) => {
+    await expect(open().set('a', value as SessionData)).rejects.toMatchObject({
+      code: 'SPILLWAY_SESSION_VALUE',
+    });
+  });
+
+  it('keeps __proto__ inert', async () => {
+    const sessions = open();
+    await sessions.set('__proto__', JSON.parse('{"__proto__": {"polluted": 1}, "cookie": {}}'));
+    await sessions.get('__proto__');
+    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+  });
+});
+
+describe('the file', () => {
+  it('is for its owner only, and holds no id', async () => {
+    const sessions = open();
+    await sessions.set('the-secret-id', session('ada'));
+    expect(statSync(sessions.file).mode & 0o777).toBe(0o600);
+    const db = new DatabaseSync(sessions.file);
+    expect(JSON.stringify(db.prepare('SELECT * FROM session').all())).not.toContain('the-secret-id');
+    db.close();
+  });
+
+  it.each([
+    [{ ttl: 0 }, 'ttl'],
+    [{ ttl: '2y' }, 'ttl'],
+    [{ maxSessions: 0 }, 'maxSessions'],
+    [{ file: '' }, 'file'],
+  ])('options %j are refused', (options, name) => {
+    expect(() => openSessions({ file: 'sessions.db', ...options })).toThrow(name);
+  });
+});
+
+describe('with Redis', () => {
+  it('newest wins after an outage in which both machines went on, and an end beats all', async () => {
+    await using redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const machine = () => {
+      const cache = createCache({ redis: redis.url });
+      onTestFinished(() => cache.close());
+      return { cache, sessions: open({ cache }) };
+    };
+    const [here, there] = [machine(), machine()];
+    await Promise.all([here.cache.ready(5_000), there.cache.ready(5_000)]);
+    await here.sessions.set('cart', session('empty'));
+    await here.sessions.set('ended', session('ada'));
+    expect(await there.sessions.get('cart')).toMatchObject({ user: 'empty' });
+    expect(await there.sessions.get('ended')).toMatchObject({ user: 'ada' });
+    await redis.kill();
+    await there.sessions.set('cart', session('one'));
+    await here.sessions.set('cart', session('two'));
+    await here.sessions.destroy('ended');
+    await there.sessions.set('ended', session('ada goes on'));
+    await redis.restart();
+    for (const { sessions } of [here, there]) {
+      await expect.poll(() => sessions.get('cart'), { timeout: 10_000 }).toMatchObject({ user: 'two' });
+      await expect.poll(() => sessions.get('ended'), { timeout: 10_000 }).toBe(null);
+    }
+  });
+
+  it('a hung one is waited for no longer than its deadline, and what is not ours in it is no session', async () => {
+    await using redis = await startRedis();
+    const cache = createCache({ redis: redis.url });
+    onTestFinished(() => cache.close());
+    const sessions = open({ cache });
+    await cache.ready(5_000);
+    await sessions.set('a', session('ada'));
+    const client = new Redis(redis.url);
+    const keys = await client.keys('*sessions*');
+    for (const key of keys) await client.set(key, '{"version": 9e99, "body": 5}');
+    client.disconnect();
+    expect(keys.length).toBeGreaterThan(0);
+    expect(await sessions.get('a')).toMatchObject({ user: 'ada' });
+    redis.pause();
+    // Each would hang for as long as Redis does.
+    for (let n = 0; n < 20; n++) {
+      await sessions.set('a', session(`ada ${n}`));
+      expect(await sessions.get('a')).toMatchObject({ user: `ada ${n}` });
+    }
+    redis.resume();
+  });
+});
+
+it('makes room: the expired first, then those that end first, marks of destroyed ones last', async () => {
+  const clock = movedClock();
+  const { openCompanion } = await import('../engines/sqlite/index.ts');
+  const { sessionTable } = await import('./table.ts');
+  const table = openCompanion({ file: ':memory:' }, sessionTable);
+  const now = clock.now();
+  const left = await table.write(rows => {
+    for (let n = 1; n <= 20; n++) rows.save(`s${n}`, { body: '{}', expires: now + n * 1_000 }, 1, now);
+    rows.destroy('gone', 500, 1, now);
+    while (rows.sweep(5, now + 3_000));
+    return { counts: rows.counts(now), last: rows.get('s20', now), first: rows.get('s4', now) };
+  });
+  expect(left).toMatchObject({
+    counts: { sessions: 5, destroyed: 0 },
+    last: { key: 's20' },
+    first: undefined,
+  });
+  await table.release();
+});
