@@ -336,12 +336,11 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.#probing = true;
     this.#handle({ kind: 'probe-started' });
     const { epoch } = this;
-    const health = await this.maintenance.check();
+    // What was lost is known before anything goes there again.
+    const health = await this.#loss.lookAfter(await this.maintenance.check());
     this.#probing = false;
     if (this.#closing !== undefined) return;
     if (health.ok) {
-      // What was lost is known before anything goes there again.
-      await this.#loss.look(health.facts);
       this.#inDoubt = false;
       this.#handle({ kind: 'probe-ok', epoch });
       if (!this.#delivered && this.state === 'primary') await this.#lookForReports(epoch);

@@ -1,8 +1,9 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { Controller } from './controller.ts';
+import { LATE } from './deadline.ts';
 import { type AddEntry, flowEntries } from './entries.ts';
 import type { JournalCopy } from './journal.ts';
-import type { Facts } from './primary/primary.ts';
+import type { Facts, Health } from './primary/primary.ts';
 import type { Loss } from './status.ts';
 
 /** Tells one life of the primary from the next. */
@@ -47,8 +48,20 @@ export class LossWatch {
     return this.#clock.monotonic() - this.#happenedAt < AFTERMATH_MS;
   }
 
-  /** Looks at what a good probe found. Returns when what was lost and has a copy is there again. */
-  async look(facts: Facts): Promise<void> {
+  /**
+   * Looks at what a good probe found, until what was lost and has a copy is there again. That may take long, or hang with the
+   * primary, so it is probed all the while; a probe that fails ends what hangs. Answers the latest probe.
+   */
+  async lookAfter(probe: Health): Promise<Health> {
+    if (!probe.ok) return probe;
+    const { deadlines, maintenance, primaryMs } = this.#controller;
+    const looked = this.#lookOnce(probe.facts);
+    let latest: Health = probe;
+    while ((await deadlines.bound(looked, primaryMs)) === LATE) latest = await maintenance.check();
+    return latest;
+  }
+
+  async #lookOnce(facts: Facts): Promise<void> {
     try {
       await this.#look(facts);
     } catch (error) {

@@ -2,11 +2,13 @@ import type { IQueueBackend, RedisQueueBackend } from 'bullmq';
 import type { Redis } from 'ioredis';
 import {
   classifyFailure,
+  DeadlineError,
   type FailureClass,
   type ProbeResult,
   type RedisClient,
   RedisProbe,
   type RedisTarget,
+  within,
 } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
 import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
@@ -97,8 +99,10 @@ export class RedisMaintenance implements Maintenance {
       told ??= error;
     });
     this.#client = client;
+    const { deadlineMs } = this.#parts;
     try {
-      await client.connect();
+      // Its own deadline ends with the connection; what it asks next a server that has just hung never answers.
+      await within(deadlineMs, client.connect(), () => new DeadlineError('no connection in time', 'read'));
       return undefined;
     } catch (error) {
       return told ?? (error as Error);
