@@ -14,6 +14,7 @@ const reasons = {
   kept: 'What is for a job of Redis is kept and not refused: the job ran, or was dealt with, whatever has become of it since.',
   later:
     'What was kept is carried out on return: the job finishes then, fetches no other, and its events tell of that moment.',
+  time: 'The change takes its time, in which what is to last some tenths of a second may end.',
   held: 'Locks of jobs of a Redis that is away are held.',
 } as const;
 
@@ -27,6 +28,14 @@ interface Rule {
 
 const FINISHING = ['moveToCompleted', 'moveToFailed'];
 const REPORTS = [...FINISHING, 'moveToDelayed', 'retryJob', 'moveJobFromActiveToWait'];
+
+const BRIEF: Rule = {
+  reason: 'time',
+  of: [
+    'de-duplication > extend renews the ttl, without extend it runs on',
+    'de-duplication > replacing keeps the running ttl without extend',
+  ],
+};
 
 const rules: Readonly<Record<Flavour, readonly Rule[]>> = {
   return: [
@@ -50,6 +59,7 @@ const rules: Readonly<Record<Flavour, readonly Rule[]>> = {
     },
     { reason: 'next', of: ['fetch next > *', 'complete > works while the queue is paused'] },
     { reason: 'woken', of: ['waitForJob > *'] },
+    BRIEF,
     { reason: 'anew', of: ['obliterate > removes what is waiting-children'] },
   ],
   blip: [
@@ -94,6 +104,7 @@ const rules: Readonly<Record<Flavour, readonly Rule[]>> = {
         'global concurrency > frees a place when a job finishes',
       ],
     },
+    BRIEF,
     { reason: 'held', at: ['extendLock', 'extendLocks'], of: ['locks > *'] },
     { reason: 'woken', of: ['waitForJob > *'] },
   ],

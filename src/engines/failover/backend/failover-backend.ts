@@ -158,6 +158,8 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
         }
         const wait = this.#primaryWait!;
         const found = await wait.answer;
+        // What wakes a call that is over is for the next one: it is told once.
+        if (found !== null && isOver()) return null;
         if (this.#primaryWait === wait) this.#primaryWait = undefined;
         if (found !== null || isOwn) return found;
       } catch (error) {
