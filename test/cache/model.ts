@@ -32,7 +32,9 @@ export interface ModelReport {
 const ACTORS = 3;
 const KEYS = Array.from({ length: 24 }, (_, at) => `key-${at}`);
 const CYCLE_MS = 2_000;
-const SLACK_MS = 1_000;
+const SLACK_MS = 1_500;
+/** The faults during which changes have to wait. */
+const OUTAGES = ['killed and restarted', 'hung'];
 const SILENT_MS = 3_000;
 
 interface Written {
@@ -108,7 +110,7 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
   async function write(key: string): Promise<void> {
     const history = histories.get(key) ?? [];
     for (let left = random.int(1, 3); left > 0 && going(); left--) {
-      await pause(random.int(0, CYCLE_MS / 2));
+      await pause(random.int(0, CYCLE_MS));
       const value = random.chance(0.2) ? null : ++lastValue;
       const written: Written = {
         value: value === null ? null : { value },
@@ -148,8 +150,8 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
     const faults = faultsOf(redis, random, actors, startActor);
     const names = Object.keys(faults);
     while (going()) {
-      await pause(random.int(100, 1_200));
-      const name = random.pick(names);
+      await pause(random.int(50, 400));
+      const name = random.chance(0.4) ? random.pick(OUTAGES) : random.pick(names);
       report.faults[name] = (report.faults[name] ?? 0) + 1;
       await faults[name]?.();
     }
@@ -188,7 +190,7 @@ function faultsOf(
   return {
     'killed and restarted': async () => {
       await redis.kill();
-      await pause(random.int(0, 1_500));
+      await pause(random.int(300, 1_500));
       await redis.restart();
     },
     'restarted empty': async () => {
@@ -198,7 +200,7 @@ function faultsOf(
     },
     hung: async () => {
       redis.pause();
-      await pause(random.int(20, 2_000));
+      await pause(random.int(300, 2_000));
       redis.resume();
     },
     flushed: () => directly('FLUSHALL'),
