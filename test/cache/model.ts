@@ -86,9 +86,12 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
 
   /** Redis is well and nobody writes: within the bound every process has the newest of everything. */
   async function settle(): Promise<void> {
+    // One that has nothing in memory sees what is in Redis.
+    await using fresh = await startActor(ACTORS);
+    await fresh.ask({ op: 'ready', ms: 5_000 });
     const since = performance.now();
     const behind = async () => {
-      const asked = actors.flatMap((actor, at) =>
+      const asked = [...actors, fresh].flatMap((actor, at) =>
         KEYS.map(async key => ({ at, key, got: await actor.get(key) })),
       );
       return (await Promise.all(asked)).filter(({ key, got }) => got?.value !== inTruth(truth, key)?.value);
