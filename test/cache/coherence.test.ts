@@ -111,6 +111,7 @@ it('without a loader gives back what was set, also through an outage and a Redis
   const other = cacheOf({ redis: redis.url });
   const others = other.namespace<string, { user: string }>('sessions', { ttl: '1h' });
   await other.ready();
+  expect(await others.get('s2'), 'told to Redis before anybody reads').toEqual({ user: 'grace' });
   expect(await sessions.get('s1')).toEqual({ user: 'ada' });
   for (const [id, user] of [
     ['s1', 'ada'],
