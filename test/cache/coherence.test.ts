@@ -157,3 +157,11 @@ it('is not moved by a change of the time of day', async () => {
   await one?.get('k');
   expect(one!.stats().loads).toBe(loads);
 });
+
+it('tells by pub/sub where the server does not let it track', async () => {
+  const redis = await redisServer();
+  const rules = ['on', 'nopass', '~spillway:*', '&spillway:changes', '+@all', '-client|tracking'];
+  await redisClient(redis.url).call('ACL', 'SETUSER', 'plain', ...rules);
+  const target = { host: '127.0.0.1', port: redis.port, username: 'plain', password: 'spillway-secret-any' };
+  await changesAreSeen(await twoCaches(target));
+});
