@@ -27,9 +27,11 @@ interface Homes {
   /** Makes good a kill: starts it again, unless others take over. */
   heal(): Promise<void>;
   flush(): Promise<unknown>;
+  /** Whether the server that takes over may lack the last writes of the one before, so that what was done runs again. */
+  lags?: boolean;
 }
 
-/** A hang, a kill and a loss of all data, with single jobs and flows before, in and after each: all of them run once. */
+/** A hang, a kill and a loss of all data, with single jobs and flows before, in and after each: all of them run, and once where Redis keeps what it said. */
 async function story(homes: Homes): Promise<void> {
   const spillway = createSpillway({
     ...{ redis: homes.redis, sqlite: { file: join(tempDir('topology'), 'standby.db') } },
@@ -44,7 +46,7 @@ async function story(homes: Homes): Promise<void> {
   }
 }
 
-async function tell(spillway: Spillway, { server, heal, flush }: Homes): Promise<void> {
+async function tell(spillway: Spillway, { server, heal, flush, lags }: Homes): Promise<void> {
   const queue = spillway.queue('jobs');
   const runs = new Runs();
   const worker = spillway.worker('jobs', async job => runs.add(job.name), { concurrency: 5 });
@@ -59,9 +61,9 @@ async function tell(spillway: Spillway, { server, heal, flush }: Homes): Promise
   const status = () => spillway.failover?.status();
   const allRan = () =>
     until(
-      () => runs.count >= added,
+      () => runs.distinct >= added,
       'all jobs',
-      () => [added, runs.count, status()],
+      () => [added, runs.distinct, runs.count, status()],
     );
   const isBack = () => until(() => status()?.state === 'primary', 'the return', status);
 
@@ -90,8 +92,12 @@ async function tell(spillway: Spillway, { server, heal, flush }: Homes): Promise
   await until(() => (status()?.recovered ?? 0) >= recovered + 24, 'what was lost', status);
   worker.resume();
   await allRan();
-  expect([runs.count, runs.distinct]).toEqual([added, added]);
-  expect(status()).toMatchObject({ state: 'primary', pending: 0, lost: 0, duplicates: 0 });
+  expect(runs.distinct).toBe(added);
+  await until(() => status()?.pending === 0, 'nothing to be left', status);
+  expect(status()).toMatchObject({ state: 'primary', lost: 0 });
+  if (lags) return;
+  expect(runs.count).toBe(added);
+  expect(status()).toMatchObject({ duplicates: 0 });
 }
 
 async function flushed(server: RedisServer): Promise<void> {
@@ -138,6 +144,7 @@ describe.concurrent('the engine on', () => {
         server: () => (master.running ? master : replica),
         heal: async () => void (await asked.call('SENTINEL', 'FAILOVER', 'main').catch(() => undefined)),
         flush: () => flushed(replica),
+        lags: true,
       });
     } finally {
       asked.disconnect();
