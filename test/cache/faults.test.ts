@@ -14,6 +14,9 @@ interface Scene {
   proxy: ChaosProxy;
 }
 
+/** A restart that has begun: it ends when Redis has loaded its data. */
+let restarting: Promise<void> = Promise.resolve();
+
 interface Fault {
   args?: string[];
   begin(scene: Scene): unknown;
@@ -36,6 +39,18 @@ const faults: Record<string, Fault> = {
     end: ({ redis }) => redis.restart(),
   },
   'killed, back empty': { begin: ({ redis }) => redis.kill(), end: ({ redis }) => redis.restart() },
+  'loading its data': {
+    args: ['--save', '3600 1', '--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024'],
+    begin: async ({ redis, admin }) => {
+      const writing = admin.pipeline();
+      for (let at = 0; at < 300; at++) writing.set(`filler-${at}`, 'x'.repeat(100));
+      await writing.exec();
+      await admin.save();
+      await redis.kill();
+      restarting = redis.restart();
+    },
+    end: () => restarting,
+  },
   flushed: { begin: ({ admin }) => admin.flushall(), end: () => {} },
   hung: { begin: ({ redis }) => redis.pause(), end: ({ redis }) => redis.resume() },
   'a short stall': {
