@@ -12,7 +12,7 @@ import { isLive, type SessionRow, type SessionTable, sessionTable } from './tabl
 import type { SessionData, Sessions, SessionsOptions } from './types.ts';
 
 /** How often changes that Redis has not confirmed are looked for. */
-const CONFIRM_EVERY_MS = 1_000;
+const CONFIRM_EVERY_MS = 500;
 const SWEEP_EVERY_MS = 60_000;
 const RECONCILED_AT_A_TIME = 100;
 /** One that a process makes in the same millisecond as another gets another number. */
