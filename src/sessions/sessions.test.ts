@@ -17,6 +17,14 @@ function open(options: Partial<SessionsOptions> = {}): Sessions & { file: string
   return Object.assign(sessions, { file });
 }
 
+/** What the one session of a file is kept under. */
+function keyIn(file: string): { key: string } {
+  const db = new DatabaseSync(file);
+  const row = db.prepare('SELECT key FROM session').get();
+  db.close();
+  return { key: String(row?.key) };
+}
+
 /** A time of day that the test moves. */
 function movedClock() {
   let at = 1_700_000_000_000;
@@ -117,11 +125,15 @@ describe('a session', () => {
     });
   });
 
-  it('keeps __proto__ inert', async () => {
+  it('loses what is called __proto__', async () => {
     const sessions = open();
-    await sessions.set('__proto__', JSON.parse('{"__proto__": {"polluted": 1}, "cookie": {}}'));
-    await sessions.get('__proto__');
-    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+    await sessions.set(
+      '__proto__',
+      JSON.parse('{"__proto__": {"admin": 1}, "a": {"__proto__": 1}, "cookie": {}}'),
+    );
+    const found = await sessions.get('__proto__');
+    expect(JSON.stringify(found)).toBe('{"a":{},"cookie":{"expires":null}}');
+    expect(({} as { admin?: number }).admin).toBeUndefined();
   });
 });
 
@@ -184,6 +196,17 @@ describe('with Redis', () => {
     client.disconnect();
     expect(keys.length).toBeGreaterThan(0);
     expect(await sessions.get('a')).toMatchObject({ user: 'ada' });
+    // In the cache's own frame, with something else in it.
+    const { key } = keyIn(sessions.file);
+    const foreign = cache.namespace<string, unknown>('sessions', { ttl: 365 * DAY, memory: false });
+    for (const value of [
+      5,
+      { version: 9e15, expires: 9e15, body: '{' },
+      { version: 9e15, expires: 9e15, body: '5' },
+    ]) {
+      await foreign.set(key, value, { wait: true });
+      expect(await sessions.get('a')).toMatchObject({ user: 'ada' });
+    }
     redis.pause();
     // Each would hang for as long as Redis does.
     for (let n = 0; n < 20; n++) {

@@ -113,7 +113,7 @@ class DurableSessions implements Sessions {
 
   /** Tells Redis what it does not have: after an outage, and whatever got lost on the way. */
   #confirm(): void {
-    if (this.#shared?.up !== true || this.#closing !== undefined) return;
+    if (this.#shared?.readable !== true || this.#closing !== undefined) return;
     this.#confirming ??= this.#confirmAll(this.#shared)
       .catch((error: unknown) => this.#report(error))
       .finally(() => {
