@@ -53,3 +53,50 @@ it('refuses to open a namespace anew with other settings', () => {
     }),
   );
 });
+
+it('tells those who wait that it was closed, and answers nobody after', async () => {
+  const cache = cacheOf();
+  const hanging = cache.namespace('n', {
+    ttl: '1h',
+    maxLoads: 1,
+    load: (_key: string) => new Promise<string>(() => {}),
+  });
+  const many = cache.namespace('m', {
+    ttl: '1h',
+    loadMany: (_keys: readonly string[]) => new Promise<string[]>(() => {}),
+  });
+  const waiting = [hanging.get('a'), hanging.get('a'), hanging.get('b'), many.get('c')];
+  await new Promise(resolve => setImmediate(resolve));
+  waiting.push(many.get('d'));
+  const outcomes = Promise.allSettled(waiting);
+  await cache.close();
+  await cache.close();
+  waiting.push(hanging.get('a'));
+  for (const outcome of [...(await outcomes), ...(await Promise.allSettled(waiting))]) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'SPILLWAY_CLOSED' } });
+  }
+  for (const act of [
+    () => hanging.set('a', 'x'),
+    () => hanging.delete('a'),
+    () => hanging.clear(),
+    () => hanging.invalidateTag('t'),
+  ]) {
+    await expect(act()).rejects.toMatchObject({ code: 'SPILLWAY_CLOSED' });
+  }
+});
+
+it('off, asks each time the loader; a namespace without one is a store, and stays on', async () => {
+  const cache = cacheOf();
+  let current = 1;
+  const values = cache.namespace('values', { ttl: '1h', load: async (_key: string) => current });
+  const store = cache.namespace<string, string>('store', { ttl: '1h' });
+  await store.set('s', 'kept');
+  await values.get('a');
+  cache.setEnabled(false);
+  current = 2;
+  expect([await values.get('a'), await store.get('s')]).toEqual([2, 'kept']);
+  expect(await store.get('once', { load: async () => 'loaded' })).toBe('loaded');
+  expect(await store.get('once')).toBeUndefined();
+  cache.setEnabled(true);
+  expect(await values.get('a')).toBe(2);
+});

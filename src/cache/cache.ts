@@ -138,8 +138,11 @@ class TieredCache implements Cache {
   }
 
   setEnabled(enabled: boolean): void {
-    if (enabled && !this.#core.enabled) this.#changed(undefined);
+    if (enabled === this.#core.enabled) return;
     this.#core.enabled = enabled;
+    // What is in memory saw none of the changes made meanwhile.
+    for (const { namespace } of this.#namespaces.values()) namespace.forgetLoaded();
+    this.#logger.info({}, enabled ? 'The cache is on' : 'The cache is off: each read asks its loader');
   }
 
   on<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this {

@@ -16,6 +16,7 @@ export class Deadlines {
   #queue: Deadline[] = [];
   /** Where the queue begins: taken off in bulk, so that a deadline costs no shifting. */
   #head = 0;
+  #closed = false;
   #timer: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
 
@@ -26,6 +27,10 @@ export class Deadlines {
 
   /** Calls `expire` in `ms`, unless the function returned is called first. */
   set(expire: () => void): () => void {
+    if (this.#closed) {
+      queueMicrotask(expire);
+      return () => {};
+    }
     const deadline: Deadline = { dueAt: this.#clock.monotonic() + this.ms, expire };
     this.#queue.push(deadline);
     if (this.#timer === undefined && this.#turn === undefined) this.#arm(this.ms);
@@ -60,11 +65,14 @@ export class Deadlines {
     if (next !== undefined && this.#timer === undefined) this.#arm(Math.max(1, Math.ceil(next.dueAt - now)));
   }
 
-  /** None expires any more. */
+  /** All expire now: nobody waits for what will not come. */
   close(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#turn);
-    this.#timer = this.#turn = undefined;
+    this.#closed = true;
+    const left = this.#queue;
     this.#queue = [];
+    this.#head = 0;
+    for (const { expire } of left) expire?.();
   }
 }

@@ -2,10 +2,12 @@ import type { Core, SecondTier } from './core.ts';
 import type { Codec } from './entry/codec.ts';
 import type { KeySpace } from './entry/keys.ts';
 import { type Kept, keep } from './entry/value.ts';
+import type { Change } from './journal/index.ts';
 import { CHANGED, type MemoryEntry, type Owner } from './memory.ts';
 import type { Found } from './redis/reader.ts';
 import type { Settings } from './settings.ts';
 import { type Tags, WHOLE } from './tags.ts';
+import type { Trust } from './trust.ts';
 
 /** When a value was made, how long it lasts, and what it depends on. */
 export interface Terms {
@@ -28,6 +30,8 @@ export interface EntriesParts {
   settings: Pick<Settings<never, never>, 'graceMs' | 'eagerRefresh' | 'memory'>;
   /** Whether a value that is lost can be loaded again. */
   reloadable: boolean;
+  /** The cache's; for a namespace that is only in memory one of its own, which nothing shakes. */
+  trust: Trust;
   keys: KeySpace;
   tags: Tags;
   codec: Codec;
@@ -46,8 +50,8 @@ export class Entries {
 
   /** Whether it may be used without asking Redis. */
   isTrusted(entry: MemoryEntry): boolean {
-    const { core, tags } = this.#parts;
-    if (entry.gen !== core.trust.gen) return false;
+    const { trust, tags } = this.#parts;
+    if (entry.gen !== trust.gen) return false;
     if (entry.tagStamp === tags.stamp) return true;
     if (!tags.isValid(entry)) return false;
     entry.tagStamp = tags.stamp;
@@ -87,19 +91,30 @@ export class Entries {
 
   /** Into memory, at once, and on to Redis. */
   async put(name: string, kept: Kept, terms: Terms, gen: number, importance: Importance): Promise<void> {
-    const { core, tier, codec, keys, reloadable } = this.#parts;
+    const { core, tier } = this.#parts;
     this.#assumeTags(terms.tags, terms.version);
     const entry = this.#remember(this.#make(name, kept, terms, gen, tier !== undefined), kept);
     if (tier === undefined) return;
-    const frame = await codec.encode(name, kept, terms);
-    const about = { name, base: keys.base, version: terms.version, ms: lifetime(terms) };
-    const change = { kind: 'put', ...about, frame, reloadable } as const;
+    const change = await this.#putOf(name, kept, terms);
     this.#ensureTags(terms.tags, terms.version);
     const written = importance === 'must arrive' ? tier.writer.change(change) : tier.writer.populate(change);
     const outcome = await written;
     entry.unsettled = false;
     // Redis has something newer, so this is old.
     if (outcome === 'older' && core.memory.peek(name) === entry) core.memory.delete(name);
+  }
+
+  /** The change that puts a value into Redis; where it can't be written, that it takes away the old one. */
+  async #putOf(name: string, kept: Kept, terms: Terms): Promise<Change> {
+    const { codec, keys, reloadable } = this.#parts;
+    const about = { name, base: keys.base, version: terms.version };
+    try {
+      const frame = await codec.encode(name, kept, terms);
+      return { kind: 'put', ...about, frame, ms: Math.ceil(terms.ttlMs + terms.graceMs), reloadable };
+    } catch {
+      // More text than V8 can hold, say.
+      return { kind: 'delete', ...about };
+    }
   }
 
   /**
@@ -112,10 +127,10 @@ export class Entries {
   }
 
   restore(name: string, { value, version, freshUntil, staleUntil, tags }: MemoryEntry): void {
-    const { core } = this.#parts;
+    const { core, trust } = this.#parts;
     const graceMs = staleUntil - freshUntil;
     const ttlMs = freshUntil - core.clock.monotonic() + this.#ageMs(version);
-    void this.put(name, keep(value), { version, ttlMs, graceMs, tags }, core.trust.gen, 'must arrive');
+    void this.put(name, keep(value), { version, ttlMs, graceMs, tags }, trust.gen, 'must arrive');
   }
 
   /** As old as its version says; what comes from a clock that is ahead is as new as can be. */
@@ -154,30 +169,29 @@ export class Entries {
 
   /** As far as this process knows, tags it sees for the first time were not invalidated since. */
   #assumeTags(own: readonly string[], version: number): void {
-    const { tags, core, tier } = this.#parts;
+    const { tags, trust, tier } = this.#parts;
     if (tier === undefined) return;
     for (const tag of tags.unknown(own)) {
-      tags.learn(tag, version - TAG_MARGIN_US, core.trust.gen, tags.forgotten);
+      tags.learn(tag, version - TAG_MARGIN_US, trust.gen, tags.forgotten);
       this.#unensured.add(tag);
     }
   }
 
   /** Makes sure that Redis has a version of these tags, and learns of one that is newer. */
   #ensureTags(own: readonly string[], version: number): void {
-    const { tags, core, tier, keys } = this.#parts;
+    const { tags, trust, tier, keys } = this.#parts;
     if (tier === undefined || !tier.link.usable) return;
-    const { gen } = core.trust;
+    const { gen } = trust;
     const { forgotten } = tags;
     for (const tag of [WHOLE, ...own]) {
       if (!this.#unensured.delete(tag)) continue;
       tier.writer.ensureTag(keys.tag(tag), version - TAG_MARGIN_US).then(
         held => tags.learn(tag, held, gen, forgotten),
-        () => this.#unensured.add(tag),
+        () => {
+          this.#unensured.add(tag);
+          tags.forget(tag);
+        },
       );
     }
   }
-}
-
-function lifetime({ ttlMs, graceMs }: Terms): number {
-  return Math.ceil(ttlMs + graceMs);
 }

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../shared/clock.ts';
 import { SpillwayError } from '../shared/errors.ts';
 import { Deadlines } from './deadlines.ts';
+import { closedError } from './namespace-checks.ts';
 import type { Counts } from './stats.ts';
 import type { LoadContext } from './types.ts';
 
@@ -37,6 +38,7 @@ export class Loading<K, V> {
   readonly #failures = new LRUCache<string, { error: unknown; until: number }>({ max: MOST_FAILURES });
   readonly #queue: (() => boolean)[] = [];
   #running = 0;
+  #closed = false;
   #batch: Miss<K, V>[] = [];
   #flush: NodeJS.Immediate | undefined;
 
@@ -122,8 +124,8 @@ export class Loading<K, V> {
         settle();
       };
       const met = this.#deadlines.set(() => {
-        const late = this.#late();
-        this.#counts.loadTimeouts++;
+        const late = this.#closed ? closedError() : this.#late();
+        if (!this.#closed) this.#counts.loadTimeouts++;
         // A loader that hangs for good must not keep its place for good.
         finish(() => reject(late));
         end.abort(late);
@@ -147,13 +149,14 @@ export class Loading<K, V> {
   }
 
   #enter(start: () => boolean): void {
-    if (this.#running >= this.#settings.maxLoads) this.#queue.push(start);
+    // What is closed starts nothing: the deadline, which has come, tells who waits.
+    if (this.#running >= this.#settings.maxLoads || this.#closed) this.#queue.push(start);
     else if (start()) this.#running++;
   }
 
   #leave(): void {
     this.#running--;
-    while (this.#running < this.#settings.maxLoads) {
+    while (this.#running < this.#settings.maxLoads && !this.#closed) {
       const start = this.#queue.shift();
       if (start === undefined) return;
       if (start()) this.#running++;
@@ -179,9 +182,11 @@ export class Loading<K, V> {
     );
   }
 
+  /** Ends all loads: who waits for one is told that the cache is closed. */
   close(): void {
+    this.#closed = true;
+    if (this.#flush !== undefined) this.#flushBatch();
     this.#deadlines.close();
-    clearImmediate(this.#flush);
   }
 }
 

@@ -12,6 +12,7 @@ import { RedisReader } from './redis/reader.ts';
 import { type Settings, ttlInMs } from './settings.ts';
 import { HitRates, type NamespaceStats, zeroCounts } from './stats.ts';
 import { Tags, WHOLE } from './tags.ts';
+import { Trust } from './trust.ts';
 import type { CacheNamespace, GetOptions, SetOptions, WarmOptions, WarmReport } from './types.ts';
 import { warm } from './warm.ts';
 
@@ -27,6 +28,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
   readonly #owner: Owner;
   readonly #rates: HitRates;
   readonly #tags: Tags;
+  readonly #trust: Trust;
   readonly #entries: Entries;
   readonly #loading: Loading<K, V>;
   readonly #path: ReadPath<K, V>;
@@ -39,26 +41,28 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     this.#owner = { plain: this.keys.plain, byKey: new Map(), items: 0, bytes: 0, counts: this.#counts };
     this.#rates = new HitRates(this.#counts, core.clock);
     const tier = settings.redis ? core.redis : undefined;
-    const tags = new Tags(core.trust, tier === undefined);
+    const trust = tier === undefined ? new Trust() : core.trust;
+    const tags = new Tags(trust, tier === undefined);
     const loading = new Loading({ namespace: name, ...settings }, this.#counts, core.clock);
     const codec = new Codec(settings.compressAbove, settings.encryption);
     const poisoned = (reason: string) => core.emit('poisoned', { namespace: name, reason });
     const shared = { keys: this.keys, tags, codec };
     const counts = this.#counts;
-    const reader = tier && new RedisReader({ ...shared, tier, trust: core.trust, counts, poisoned });
+    const reader = tier && new RedisReader({ ...shared, tier, trust, counts, poisoned });
     const reloadable = loading.possible;
+    this.#trust = trust;
     this.#tags = tags;
     this.#loading = loading;
-    this.#entries = new Entries({ ...shared, core, tier, settings, reloadable, owner: this.#owner });
+    this.#entries = new Entries({ ...shared, core, trust, tier, settings, reloadable, owner: this.#owner });
     const entries = this.#entries;
-    this.#path = new ReadPath({ namespace: name, core, settings, counts, entries, loading, reader });
+    this.#path = new ReadPath({ namespace: name, core, trust, settings, counts, entries, loading, reader });
   }
 
   async get(key: K, options?: GetOptions<K, V>): Promise<V> {
-    const { memory, clock, enabled } = this.#core;
+    const { memory, clock } = this.#core;
     const text = this.keys.text(key);
     const entry = this.#owner.byKey.get(text);
-    if (entry !== undefined && enabled && this.#entries.isTrusted(entry)) {
+    if (entry !== undefined && this.#path.isOn(options?.load) && this.#entries.isTrusted(entry)) {
       const now = clock.monotonic();
       memory.used(entry, now);
       if (now < entry.freshUntil) {
@@ -75,7 +79,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
 
   #read(text: string, key: K, options: GetOptions<K, V> | undefined): Read<K, V> {
     const name = this.keys.named(text);
-    const held = this.#core.enabled ? this.#core.memory.get(name) : undefined;
+    const held = this.#path.isOn(options?.load) ? this.#core.memory.get(name) : undefined;
     return { name, key, once: options?.load, held };
   }
 
@@ -93,12 +97,13 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     this.#counts.sets++;
     this.#core.flights.outdate(name);
     this.#loading.forgetFailure(name);
-    if (!this.#core.enabled) {
+    if (!this.#path.isOn(undefined)) {
+      this.#core.memory.delete(name);
       await this.#change('delete', name, version);
       return;
     }
     const terms = { version, ttlMs, graceMs: this.#settings.graceMs, tags: own };
-    const written = this.#entries.put(name, kept, terms, this.#core.trust.gen, 'must arrive');
+    const written = this.#entries.put(name, kept, terms, this.#trust.gen, 'must arrive');
     void written.then(() => this.#recheck(name));
     if (wait) await written;
   }
@@ -182,6 +187,11 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
   #recheck(name: string): void {
     const held = this.#core.memory.peek(name);
     if (held?.gen === CHANGED && !held.unsettled && !this.#loading.possible) this.#path.check(name, held);
+  }
+
+  /** What can be loaded again is to be. */
+  forgetLoaded(): void {
+    if (this.#loading.possible) this.#core.memory.deleteAll(this.#owner);
   }
 
   /** Versions mean nothing any more. */

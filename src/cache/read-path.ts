@@ -8,6 +8,7 @@ import { checkTags, closedError } from './namespace-checks.ts';
 import type { RedisReader } from './redis/reader.ts';
 import type { Settings } from './settings.ts';
 import type { Counts } from './stats.ts';
+import type { Trust } from './trust.ts';
 import type { GetOptions } from './types.ts';
 
 /** A read that memory alone did not answer. */
@@ -29,6 +30,7 @@ interface Landed<V> {
 export interface ReadPathParts<K, V> {
   namespace: string;
   core: Core;
+  trust: Trust;
   settings: Settings<K, V>;
   counts: Counts;
   entries: Entries;
@@ -46,6 +48,12 @@ export class ReadPath<K, V> {
 
   constructor(parts: ReadPathParts<K, V>) {
     this.#parts = parts;
+  }
+
+  /** Whether the tiers are asked. Off, each read is its loader's; where there is none, the tiers are all there is. */
+  isOn(once: Read<K, V>['once']): boolean {
+    const { core, loading } = this.#parts;
+    return core.enabled || (once === undefined && !loading.possible);
   }
 
   /** The value, however long it takes. */
@@ -110,7 +118,8 @@ export class ReadPath<K, V> {
   /** From Redis, else from the loader. `newer`: what is held will not do. */
   async #find(read: Read<K, V>, flight: Flight<Landed<V>>, wanted: 'any' | 'newer'): Promise<Landed<V>> {
     const { core, entries, reader, counts } = this.#parts;
-    const found = core.enabled ? await reader?.read(read.name, read.held) : undefined;
+    const found = this.isOn(read.once) ? await reader?.read(read.name, read.held) : undefined;
+    if (core.closed) throw closedError();
     if (found === undefined || found.kind === 'none' || found.kind === 'gone') {
       return this.#beyondRedis(read, flight, found?.kind);
     }
@@ -137,8 +146,8 @@ export class ReadPath<K, V> {
 
   /** Without a loader, what was set is all there is: the journal may have it, or Redis may have lost it. */
   async #lastResort({ name, held }: Read<K, V>, redis: 'none' | 'gone' | undefined): Promise<Landed<V>> {
-    const { core, entries, reader } = this.#parts;
-    const journaled = core.enabled ? await reader?.readJournal(name) : undefined;
+    const { entries, reader } = this.#parts;
+    const journaled = await reader?.readJournal(name);
     if (journaled !== undefined) {
       const entry = entries.adopt(name, journaled, held, false);
       if (entries.isFresh(entry)) return { value: entry.value as V, hit: true };
@@ -155,18 +164,18 @@ export class ReadPath<K, V> {
     stale: MemoryEntry | undefined,
     flight: Flight<Landed<V>>,
   ): Promise<Landed<V>> {
-    const { core, entries, loading, counts } = this.#parts;
+    const { core, trust, entries, loading, counts } = this.#parts;
     let done: (() => void) | undefined;
     try {
       const failure = loading.failureOf(name);
       if (failure !== undefined) throw failure.error;
-      const turn = await this.#turn(name, flight);
+      const turn = this.isOn(once) ? await this.#turn(name, flight) : undefined;
       if (turn !== undefined && 'found' in turn) return turn.found;
       done = turn?.done;
       const version = core.versions.next();
-      const { gen } = core.trust;
+      const { gen } = trust;
       const value = await loading.load(name, key, once);
-      if (!core.enabled || flight.outdated || core.closed) return { value, hit: false };
+      if (!this.isOn(once) || flight.outdated || core.closed) return { value, hit: false };
       const { kept, written } = this.#keep(name, key, value, version, gen);
       // The others look in Redis: it must be there when their turn comes.
       void written.finally(done);
@@ -184,7 +193,7 @@ export class ReadPath<K, V> {
   /** With the option `lock`: this process's turn to load, or what another has loaded meanwhile. */
   async #turn(name: string, flight: Flight<Landed<V>>) {
     const { core, settings, reader, entries } = this.#parts;
-    if (!settings.lock || !core.enabled || core.redis === undefined || reader === undefined) return undefined;
+    if (!settings.lock || core.redis === undefined || reader === undefined) return undefined;
     return core.redis.lock.turn<Landed<V>>(name, settings.hardTimeoutMs, async () => {
       const found = await reader.read(name, undefined);
       if (found?.kind !== 'other') return undefined;

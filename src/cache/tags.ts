@@ -74,11 +74,11 @@ export class Tags {
 
   /** What Redis said when trust was at `gen` and `forgotten` was so many. */
   learn(tag: string, version: number, gen: number, forgotten: number): void {
-    // A change that was announced meanwhile may be newer than what was said.
-    if (this.forgotten !== forgotten) return;
     const known = this.#states.get(tag);
     const newest = Math.max(version, known?.version ?? 0);
-    if (known?.version !== newest || known.gen !== gen) this.#put(tag, { version: newest, gen });
+    // A change that was announced meanwhile may be newer still: then it is to be asked for again.
+    const sure = this.forgotten === forgotten ? gen : Number.NaN;
+    if (known?.version !== newest || known.gen !== sure) this.#put(tag, { version: newest, gen: sure });
   }
 
   /** Invalidated by this process. */

@@ -117,6 +117,16 @@ it('checks all it has when the connection that hears of changes was lost', async
     current++;
     await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await here.delete('k');
+    // No read before it hears again: one would find the change for itself.
+    await until(
+      'both listen',
+      async () =>
+        String(await admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub'))
+          .trim()
+          .split('\n')
+          .filter(line => line.includes('sub=1')).length === 2,
+    );
+    await new Promise(resolve => setImmediate(resolve));
     await until('the change is seen', async () => (await there.get('k')).current === current);
   }
 });

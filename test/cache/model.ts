@@ -32,7 +32,9 @@ export interface ModelReport {
 const ACTORS = 3;
 const KEYS = Array.from({ length: 24 }, (_, at) => `key-${at}`);
 const CYCLE_MS = 2_000;
-const SLACK_MS = 1_000;
+const SLACK_MS = 1_500;
+/** The faults during which changes have to wait. */
+const OUTAGES = ['killed and restarted', 'hung'];
 const SILENT_MS = 3_000;
 
 interface Written {
@@ -84,13 +86,19 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
 
   /** Redis is well and nobody writes: within the bound every process has the newest of everything. */
   async function settle(): Promise<void> {
+    // One that has nothing in memory sees what is in Redis.
+    await using fresh = await startActor(ACTORS);
+    await fresh.ask({ op: 'ready', ms: 5_000 });
     const since = performance.now();
-    const behind = async () => {
-      const asked = actors.flatMap((actor, at) =>
+    const behind = async (whom = [...actors, fresh]) => {
+      const asked = whom.flatMap((actor, at) =>
         KEYS.map(async key => ({ at, key, got: await actor.get(key) })),
       );
       return (await Promise.all(asked)).filter(({ key, got }) => got?.value !== inTruth(truth, key)?.value);
     };
+    // All changes are in Redis or in the journal, which it has looked at before it answers.
+    const [tooOld] = journals === 'shared' ? await behind([fresh]) : [];
+    if (tooOld !== undefined) report.violations.push(`a fresh process read ${JSON.stringify(tooOld)}`);
     for (let wrong = await behind(); wrong.length > 0; wrong = await behind()) {
       if (performance.now() - since > bound) {
         const [first] = wrong;
@@ -108,7 +116,7 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
   async function write(key: string): Promise<void> {
     const history = histories.get(key) ?? [];
     for (let left = random.int(1, 3); left > 0 && going(); left--) {
-      await pause(random.int(0, CYCLE_MS / 2));
+      await pause(random.int(0, CYCLE_MS));
       const value = random.chance(0.2) ? null : ++lastValue;
       const written: Written = {
         value: value === null ? null : { value },
@@ -148,8 +156,8 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
     const faults = faultsOf(redis, random, actors, startActor);
     const names = Object.keys(faults);
     while (going()) {
-      await pause(random.int(100, 1_200));
-      const name = random.pick(names);
+      await pause(random.int(50, 400));
+      const name = random.chance(0.4) ? random.pick(OUTAGES) : random.pick(names);
       report.faults[name] = (report.faults[name] ?? 0) + 1;
       await faults[name]?.();
     }
@@ -188,7 +196,7 @@ function faultsOf(
   return {
     'killed and restarted': async () => {
       await redis.kill();
-      await pause(random.int(0, 1_500));
+      await pause(random.int(300, 1_500));
       await redis.restart();
     },
     'restarted empty': async () => {
@@ -198,7 +206,7 @@ function faultsOf(
     },
     hung: async () => {
       redis.pause();
-      await pause(random.int(20, 2_000));
+      await pause(random.int(300, 2_000));
       redis.resume();
     },
     flushed: () => directly('FLUSHALL'),

@@ -39,7 +39,7 @@ export class Writer {
   }
 
   /** A loaded value: nothing is lost when it does not get there. */
-  async populate(change: Change & { kind: 'put' }): Promise<Outcome> {
+  async populate(change: Change): Promise<Outcome> {
     if (!this.#link.usable || this.#pending.size >= MOST_UNDER_WAY) return 'dropped';
     return this.#apply(change, OLDEST_MS).catch(() => 'dropped');
   }
