@@ -6,7 +6,7 @@ import type { Change } from './journal/index.ts';
 import { CHANGED, type MemoryEntry, type Owner } from './memory.ts';
 import type { Found } from './redis/reader.ts';
 import type { Settings } from './settings.ts';
-import { type Tags, WHOLE } from './tags.ts';
+import { firstVersion, type Tags, WHOLE } from './tags.ts';
 import type { Trust } from './trust.ts';
 
 /** When a value was made, how long it lasts, and what it depends on. */
@@ -19,9 +19,6 @@ export interface Terms {
 
 /** A value loaded anew can be loaded again; one that somebody `set` must get to Redis or into the journal. */
 export type Importance = 'may be lost' | 'must arrive';
-
-/** A tag that Redis has no version of gets one this much older than the value: others with the tag may be loading, too. */
-const TAG_MARGIN_US = 10_000_000;
 
 export interface EntriesParts {
   core: Core;
@@ -96,7 +93,7 @@ export class Entries {
     const entry = this.#remember(this.#make(name, kept, terms, gen, tier !== undefined), kept);
     if (tier === undefined) return;
     const change = await this.#putOf(name, kept, terms);
-    this.#ensureTags(terms.tags, terms.version);
+    this.#ensureTags(terms.tags);
     const written = importance === 'must arrive' ? tier.writer.change(change) : tier.writer.populate(change);
     const outcome = await written;
     entry.unsettled = false;
@@ -169,23 +166,23 @@ export class Entries {
 
   /** As far as this process knows, tags it sees for the first time were not invalidated since. */
   #assumeTags(own: readonly string[], version: number): void {
-    const { tags, trust, tier } = this.#parts;
+    const { tags, trust, tier, reloadable } = this.#parts;
     if (tier === undefined) return;
     for (const tag of tags.unknown(own)) {
-      tags.learn(tag, version - TAG_MARGIN_US, trust.gen, tags.forgotten);
+      tags.learn(tag, firstVersion(version, reloadable), trust.gen, tags.forgotten);
       this.#unensured.add(tag);
     }
   }
 
   /** Makes sure that Redis has a version of these tags, and learns of one that is newer. */
-  #ensureTags(own: readonly string[], version: number): void {
+  #ensureTags(own: readonly string[]): void {
     const { tags, trust, tier, keys } = this.#parts;
     if (tier === undefined || !tier.link.usable) return;
     const { gen } = trust;
     const { forgotten } = tags;
     for (const tag of [WHOLE, ...own]) {
       if (!this.#unensured.delete(tag)) continue;
-      tier.writer.ensureTag(keys.tag(tag), version - TAG_MARGIN_US).then(
+      tier.writer.ensureTag(keys.tag(tag), tags.versionOf(tag)).then(
         held => tags.learn(tag, held, gen, forgotten),
         () => {
           this.#unensured.add(tag);

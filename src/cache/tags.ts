@@ -10,6 +10,16 @@ interface TagState {
 /** More tags than this are forgotten together: what is unknown is asked for again, and counts as stale until then. */
 const MOST_TAGS = 200_000;
 
+const MARGIN_US = 10_000_000;
+
+/**
+ * What a tag gets that Redis has no version of: one somewhat older than the value it is first seen on, since others with the tag may
+ * be loading, too. Values that cannot be loaded again must not be lost with a Redis that forgot its tags.
+ */
+export function firstVersion(valueVersion: number, reloadable: boolean): number {
+  return reloadable ? valueVersion - MARGIN_US : 1;
+}
+
 /** The tag that is on every value of a namespace: to invalidate it is to clear the namespace. */
 export const WHOLE = '';
 
@@ -42,6 +52,11 @@ export class Tags {
     const state = this.#states.get(tag);
     if (state === undefined) return this.#alone && version > this.#floor;
     return state.version <= version && (this.#alone || state.gen === this.#trust.gen);
+  }
+
+  /** The newest version known, sure or not. */
+  versionOf(tag: string): number {
+    return this.#states.get(tag)?.version ?? 1;
   }
 
   /** Which of these, and of the namespace as a whole, are to be asked for. */

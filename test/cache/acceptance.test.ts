@@ -46,6 +46,26 @@ it('waits for a Redis that hangs three times, and then not at all; an old value 
   expect(await cache.ready(10_000)).toBe(true);
 });
 
+it('tells all caches of the process what one of them found out', async () => {
+  const redis = await redisServer();
+  const [one, other] = [cacheOf({ redis: redis.url }), cacheOf({ redis: redis.url, prefix: 'other' })];
+  const load = async (key: string) => key;
+  const here = one.namespace('n', { ttl: '1h', load });
+  const there = other.namespace('n', { ttl: '1h', load });
+  await Promise.all([one.ready(), other.ready()]);
+  redis.pause();
+  let reads = 0;
+  await until(
+    'one gives up',
+    async () => (await here.get(String(reads++))) !== '' && one.stats().redis === 'down',
+  );
+  expect(other.stats().redis).toBe('down');
+  await there.get('k');
+  expect(there.stats().redisTimeouts).toBe(0);
+  redis.resume();
+  expect(await other.ready(10_000)).toBe(true);
+});
+
 it('keeps a value deleted that was deleted during an outage by a process that is gone since', async () => {
   const folder = tempDir('cache');
   const redis = await redisServer(['--appendonly', 'yes', '--appendfsync', 'always']);

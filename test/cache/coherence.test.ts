@@ -111,6 +111,7 @@ it('without a loader gives back what was set, also through an outage and a Redis
   const other = cacheOf({ redis: redis.url });
   const others = other.namespace<string, { user: string }>('sessions', { ttl: '1h' });
   await other.ready();
+  expect(await others.get('s2'), 'told to Redis before anybody reads').toEqual({ user: 'grace' });
   expect(await sessions.get('s1')).toEqual({ user: 'ada' });
   for (const [id, user] of [
     ['s1', 'ada'],
@@ -155,4 +156,12 @@ it('is not moved by a change of the time of day', async () => {
   await until('it stays', async () => (await one?.get('k'))?.current === current);
   await one?.get('k');
   expect(one!.stats().loads).toBe(loads);
+});
+
+it('tells by pub/sub where the server does not let it track', async () => {
+  const redis = await redisServer();
+  const rules = ['on', 'nopass', '~spillway:*', '&spillway:changes', '+@all', '-client|tracking'];
+  await redisClient(redis.url).call('ACL', 'SETUSER', 'plain', ...rules);
+  const target = { host: '127.0.0.1', port: redis.port, username: 'plain', password: 'spillway-secret-any' };
+  await changesAreSeen(await twoCaches(target));
 });

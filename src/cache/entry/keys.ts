@@ -37,7 +37,7 @@ export class KeySpace {
 
   /** The tag '' is on every value of the namespace. */
   tag(tag: string): string {
-    return `${this.base}t:${isShort(tag) ? `=${tag}` : hashed(tag)}`;
+    return tagName(this.base, tag);
   }
 
   /** A key as text. Throws SPILLWAY_INVALID_OPTION for what is no key. */
@@ -60,6 +60,11 @@ export class KeySpace {
       { details: { option: 'key', namespace: this.#namespace, range } },
     );
   }
+}
+
+/** The name of a tag in Redis, of the namespace with this base. */
+export function tagName(base: string, tag: string): string {
+  return `${base}t:${isShort(tag) ? `=${tag}` : hashed(tag)}`;
 }
 
 /** Fits into a name as it is. UTF-8 has no lone surrogates: two texts that differ in one would become the same name. */

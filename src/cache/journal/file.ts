@@ -60,8 +60,8 @@ export class JournalFile {
       db.exec(SCHEMA);
       this.#put = db.prepare(`
         INSERT OR REPLACE INTO change (redis, name, base, kind, version, frame, ms, reloadable, writer)
-        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
-        WHERE NOT EXISTS (SELECT 1 FROM change WHERE redis = ?1 AND name = ?2 AND version >= ?5)`);
+        SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?
+        WHERE NOT EXISTS (SELECT 1 FROM change WHERE redis = ? AND name = ? AND version >= ?)`);
       this.#drop = db.prepare('DELETE FROM change WHERE redis = ? AND name = ? AND version <= ?');
       this.#dropAll = db.prepare('DELETE FROM change WHERE redis = ? AND base = ? AND version <= ?');
       const columns = 'name, base, kind, version, frame, ms, reloadable';
@@ -89,7 +89,8 @@ export class JournalFile {
         const { name, base, kind, version } = change;
         const reloadable = put?.reloadable === false ? 0 : 1;
         const about = [bytes(base), kind, version, put?.frame ?? null, put?.ms ?? 0, reloadable] as const;
-        this.#put.run(this.#redis, bytes(name), ...about, this.#writer);
+        const id = [this.#redis, bytes(name)] as const;
+        this.#put.run(...id, ...about, this.#writer, ...id, version);
       }
     });
   }

@@ -1,7 +1,9 @@
 import { classifyFailure } from '../../redis/index.ts';
-import { encodeFrame, Flag } from '../entry/frame.ts';
+import { decodeFrame, encodeFrame, Flag } from '../entry/frame.ts';
+import { tagName } from '../entry/keys.ts';
 import { type Versions, versionText } from '../entry/versions.ts';
 import type { Change, Journal } from '../journal/index.ts';
+import { firstVersion, WHOLE } from '../tags.ts';
 import type { LinkClient, RedisLink } from './link.ts';
 
 /** More writes than this under way at a time: loaded values are not written, changes go to the journal. */
@@ -106,6 +108,10 @@ export class Writer {
       // Made by a clock that was ahead: it must not rule until that time has come.
       await this.#apply({ ...change, version: Math.min(change.version, now) });
     } else if (ageMs < change.ms) {
+      // A Redis that came back empty knows none of its tags, and what has an unknown tag is not valid.
+      const tags = [WHOLE, ...decodeFrame(change.frame).tags];
+      const first = firstVersion(change.version, change.reloadable);
+      await Promise.all(tags.map(tag => this.ensureTag(tagName(change.base, tag), first)));
       await this.#applyFully(ageMs > OLDEST_MS && change.reloadable ? deletionOf(change) : change);
     }
   }

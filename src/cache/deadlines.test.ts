@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+import { systemClock } from '../shared/clock.ts';
+import { Deadlines } from './deadlines.ts';
+
+it('calls those that were not met, in their order, and none that was', async () => {
+  const deadlines = new Deadlines(5, systemClock);
+  const expired: number[] = [];
+  await new Promise<void>(resolve => {
+    for (let at = 0; at < 100; at++) {
+      const met = deadlines.set(() => (at === 99 ? resolve() : expired.push(at)));
+      if (at % 3 === 0 && at !== 99) met();
+    }
+  });
+  expect(expired).toEqual(Array.from({ length: 99 }, (_, at) => at).filter(at => at % 3 !== 0));
+  // It goes on after all were met.
+  await new Promise<void>(resolve => deadlines.set(resolve));
+  deadlines.close();
+});
+
+it('closed, lets all expire at once, and those that are set later', async () => {
+  const deadlines = new Deadlines(3_600_000, systemClock);
+  const expired: string[] = [];
+  deadlines.set(() => expired.push('before'));
+  deadlines.close();
+  expect(expired).toEqual(['before']);
+  await new Promise<void>(resolve => deadlines.set(resolve));
+});
