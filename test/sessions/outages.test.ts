@@ -85,7 +85,7 @@ describe.each([
     const ada = new Browser();
     await ada.login(here, 'ada');
     await isTold(here);
-    expect(await ada.user(there)).toBe('ada');
+    await expect.poll(() => ada.user(there), WAIT).toBe('ada');
     await redis.kill();
     await ada.logout(here);
     expect(await ada.user(here)).toBe(null);
@@ -95,7 +95,7 @@ describe.each([
     await using again = await startApp(settings);
     expect(await ada.user(again)).toBe(null);
     await isTold(again);
-    expect(await ada.user(there)).toBe(null);
+    await expect.poll(() => ada.user(there), WAIT).toBe(null);
     expect(await countsOf(again)).toMatchObject({ destroyed: expect.any(Number), sessions: 0 });
   });
 });
@@ -112,11 +112,12 @@ describe('sessions', () => {
     await ada.login(here, 'ada');
     await expect.poll(() => ada.user(there), WAIT).toBe('ada');
     expect(await ada.visit(there)).toBe(1);
+    await expect.poll(() => ada.visits(here), WAIT).toBe(1);
     expect(await ada.visit(here)).toBe(2);
-    await isTold(here);
+    await expect.poll(() => ada.visits(there), WAIT).toBe(2);
     await ada.logout(there);
     await isTold(there);
-    expect(await ada.user(here)).toBe(null);
+    await expect.poll(() => ada.user(here), WAIT).toBe(null);
   });
 
   it('start without the Redis they were told of', async () => {
