@@ -29,6 +29,8 @@ export interface EntriesParts {
   reloadable: boolean;
   /** The cache's; for a namespace that is only in memory one of its own, which nothing shakes. */
   trust: Trust;
+  /** Called when an entry of ours is known to be in Redis. */
+  settled(entry: MemoryEntry): void;
   keys: KeySpace;
   tags: Tags;
   codec: Codec;
@@ -88,7 +90,7 @@ export class Entries {
 
   /** Into memory, at once, and on to Redis. */
   async put(name: string, kept: Kept, terms: Terms, gen: number, importance: Importance): Promise<void> {
-    const { core, tier } = this.#parts;
+    const { core, tier, settled } = this.#parts;
     this.#assumeTags(terms.tags, terms.version);
     const entry = this.#remember(this.#make(name, kept, terms, gen, tier !== undefined), kept);
     if (tier === undefined) return;
@@ -97,6 +99,7 @@ export class Entries {
     const written = importance === 'must arrive' ? tier.writer.change(change) : tier.writer.populate(change);
     const outcome = await written;
     entry.unsettled = false;
+    if (outcome === 'done') settled(entry);
     // Redis has something newer, so this is old.
     if (outcome === 'older' && core.memory.peek(name) === entry) core.memory.delete(name);
   }

@@ -53,7 +53,16 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     this.#trust = trust;
     this.#tags = tags;
     this.#loading = loading;
-    this.#entries = new Entries({ ...shared, core, trust, tier, settings, reloadable, owner: this.#owner });
+    this.#entries = new Entries({
+      ...shared,
+      settled: entry => this.#recheck(entry.name),
+      core,
+      trust,
+      tier,
+      settings,
+      reloadable,
+      owner: this.#owner,
+    });
     const entries = this.#entries;
     this.#path = new ReadPath({ namespace: name, core, trust, settings, counts, entries, loading, reader });
   }
@@ -104,7 +113,6 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     }
     const terms = { version, ttlMs, graceMs: this.#settings.graceMs, tags: own };
     const written = this.#entries.put(name, kept, terms, this.#trust.gen, 'must arrive');
-    void written.then(() => this.#recheck(name));
     if (wait) await written;
   }
 
@@ -181,12 +189,13 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
   }
 
   /**
-   * Where nothing can be loaded, memory may be the last to have a value: so an entry that was announced as changed is checked
-   * now, while Redis can be asked. Mostly the change was our own.
+   * The first change that is announced of an entry of our own is mostly our own: that is checked now, while Redis can be asked,
+   * so that the next read need not.
    */
   #recheck(name: string): void {
     const held = this.#core.memory.peek(name);
-    if (held?.gen === CHANGED && !held.unsettled && !this.#loading.possible) this.#path.check(name, held);
+    if (held?.gen !== CHANGED || held.unsettled) return;
+    if ((held.ours && held.announced === 1) || !this.#loading.possible) void this.#path.check(held);
   }
 
   /** What can be loaded again is to be. */

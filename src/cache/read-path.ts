@@ -40,11 +40,14 @@ export interface ReadPathParts<K, V> {
 }
 
 const UNDEFINED: Kept = { value: undefined, bytes: 0, special: false };
+/** More than this at a time are left to the next read. */
+const MOST_CHECKS = 1_000;
 const NO_TAGS: readonly string[] = [];
 
 /** The way of a read once memory has no answer: one for all who wait for a name, through Redis to the loader. */
 export class ReadPath<K, V> {
   readonly #parts: ReadPathParts<K, V>;
+  #checks = 0;
 
   constructor(parts: ReadPathParts<K, V>) {
     this.#parts = parts;
@@ -93,13 +96,16 @@ export class ReadPath<K, V> {
     return flight.promise;
   }
 
-  /** Asks Redis about an entry, behind the scenes. */
-  check(name: string, held: MemoryEntry): void {
-    const { core } = this.#parts;
-    if (core.closed || this.#underWay(name) !== undefined) return;
-    // Only where there is no loader, and so no key is needed.
-    const read = { name, key: undefined as K, once: undefined, held };
-    core.flights.start<Landed<V>>(name, started => this.#find(read, started, 'any'));
+  /** Asks Redis, behind the scenes, whether an entry is still what it has. */
+  async check(held: MemoryEntry): Promise<void> {
+    const { core, reader } = this.#parts;
+    if (core.closed || reader === undefined || this.#checks >= MOST_CHECKS) return;
+    const { announced } = held;
+    this.#checks++;
+    const found = await reader.read(held.name, held);
+    this.#checks--;
+    // Not when another change was announced meanwhile: what was read may be older.
+    if (found?.kind === 'same' && held.announced === announced) held.gen = found.gen;
   }
 
   #underWay(name: string): Flight<Landed<V>> | undefined {

@@ -80,6 +80,8 @@ export class RedisLink {
   #closed = false;
   readonly #waiting = new Set<() => void>();
   #bootUntil = 0;
+  /** When an answer last came in time. */
+  #answeredAt = Number.NEGATIVE_INFINITY;
   #opened = false;
 
   constructor(options: LinkOptions, events: LinkEvents) {
@@ -162,14 +164,22 @@ export class RedisLink {
    */
   run<T>(work: (client: LinkClient) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
+      const { clock } = this.#options;
+      const began = clock.monotonic();
+      let late = false;
       const met = this.#deadlines.set(() => {
-        this.#gate.failed();
+        late = true;
+        // While others are answered in time, Redis is well: there was too much at once.
+        if (this.#answeredAt < began) this.#gate.failed();
         reject(new DeadlineError(`Redis did not answer within ${this.#deadlines.ms} ms`, 'read'));
       });
       work(this.#client).then(
         value => {
           met();
-          this.#gate.answered();
+          if (!late) {
+            this.#answeredAt = clock.monotonic();
+            this.#gate.answered();
+          }
           resolve(value);
         },
         (error: unknown) => {
