@@ -17,6 +17,8 @@ export interface SubjectOptions {
 export interface Subject {
   /** From the cache, else from the loader. */
   read(key: string): Promise<Row>;
+  /** The fastest call for what is in memory already, where that is another one. */
+  hit?(key: string): Promise<Row | undefined>;
   /** Resolves when it is in both tiers, as far as the cache tells. */
   write(key: string, row: Row): Promise<void>;
   close(): Promise<unknown>;

@@ -1,11 +1,18 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startRedis } from '../../test/servers/index.ts';
+import { type RedisOptions, startRedis } from '../../test/servers/index.ts';
 import { createSpillway, type SpillwayOptions } from '../spillway.ts';
 import { type Authorize, cacheRoutes } from './index.ts';
 
 const TOKEN = 'Bearer let-me';
 const withToken: Authorize = ({ headers }) => headers.authorization === TOKEN;
+
+/** Stopped after whatever is opened on it later was closed. */
+async function redisUntilTheEnd(options?: RedisOptions) {
+  const redis = await startRedis(options);
+  onTestFinished(() => redis.stop());
+  return redis;
+}
 
 async function serve(options: SpillwayOptions = {}, authorize: Authorize | null = withToken) {
   const spillway = createSpillway({
@@ -121,7 +128,7 @@ describe('answers', () => {
 
 it('over real HTTP: the same, also with a Redis that hangs, and no secret in any answer', async () => {
   const password = 'pa55-of-the-cache';
-  await using redis = await startRedis({ args: ['--requirepass', password] });
+  const redis = await redisUntilTheEnd({ args: ['--requirepass', password] });
   const { app, spillway } = await serve({ redis: redis.url, sqlite: { file: ':memory:' } });
   const lead = spillway.cache<number, number>('lead', { ttl: '1h', load: id => id * 2 });
   await lead.get(1);
@@ -138,4 +145,5 @@ it('over real HTTP: the same, also with a Redis that hangs, and no secret in any
   expect(JSON.parse(stats)).toMatchObject({ namespaces: [{ name: 'lead', deletes: 4 }] });
   expect(stats + (await invalidated.text())).not.toContain(password);
   redis.resume();
+  await expect.poll(() => spillway.caches.stats().redis, { timeout: 10_000 }).toBe('up');
 });

@@ -25,25 +25,25 @@ export function toRecord(
   now: number,
   ttlMs: number,
 ): Pick<SessionRecord, 'body' | 'expires'> {
-  const plain = plainCopy(session);
+  const copy = plainCopy(session);
   let expires = now + ttlMs;
-  if (plain.cookie) {
-    const end = typeof plain.cookie.expires === 'string' ? Date.parse(plain.cookie.expires) : Number.NaN;
-    if (Number.isNaN(end)) plain.cookie.expires = null;
+  if (copy.cookie) {
+    const end = typeof copy.cookie.expires === 'string' ? Date.parse(copy.cookie.expires) : Number.NaN;
+    if (Number.isNaN(end)) copy.cookie.expires = null;
     else {
       expires = end;
-      delete plain.cookie.expires;
+      delete copy.cookie.expires;
     }
     // @fastify/session: a copy of `expires`.
-    delete (plain.cookie as { originalExpires?: unknown }).originalExpires;
+    delete (copy.cookie as { originalExpires?: unknown }).originalExpires;
   }
-  const body = JSON.stringify(plain);
+  const body = JSON.stringify(copy);
   if (body.length > LARGEST_BODY) throw refused(`it takes ${body.length} characters of JSON`);
   return { body, expires };
 }
 
 export function toSession({ body, expires }: Pick<SessionRecord, 'body' | 'expires'>): SessionData {
-  const session = JSON.parse(body) as SessionData;
+  const session = plain(body);
   if (session.cookie && !('expires' in session.cookie))
     session.cookie.expires = new Date(expires).toISOString();
   return session;
@@ -64,9 +64,17 @@ export function isNewer(one: SessionRecord, other: SessionRecord): boolean {
   return one.version === other.version ? one.expires > other.expires : one.version > other.version;
 }
 
+/** @fastify/session assigns each property: one of this name would give the session another prototype. */
+function plain(body: string): SessionData {
+  const parsed: unknown = body.includes('__proto__')
+    ? JSON.parse(body, (name, value) => (name === '__proto__' ? undefined : value))
+    : JSON.parse(body);
+  return parsed as SessionData;
+}
+
 function plainCopy(session: SessionData): SessionData {
   try {
-    return JSON.parse(JSON.stringify(session)) as SessionData;
+    return plain(JSON.stringify(session));
   } catch (cause) {
     throw refused('JSON cannot carry it (a cycle, a BigInt or undefined)', cause);
   }

@@ -12,7 +12,7 @@ import { isLive, type SessionRow, type SessionTable, sessionTable } from './tabl
 import type { SessionData, Sessions, SessionsOptions } from './types.ts';
 
 /** How often changes that Redis has not confirmed are looked for. */
-const CONFIRM_EVERY_MS = 1_000;
+const CONFIRM_EVERY_MS = 500;
 const SWEEP_EVERY_MS = 60_000;
 const RECONCILED_AT_A_TIME = 100;
 /** One that a process makes in the same millisecond as another gets another number. */
@@ -113,7 +113,7 @@ class DurableSessions implements Sessions {
 
   /** Tells Redis what it does not have: after an outage, and whatever got lost on the way. */
   #confirm(): void {
-    if (this.#shared?.up !== true || this.#closing !== undefined) return;
+    if (this.#shared?.readable !== true || this.#closing !== undefined) return;
     this.#confirming ??= this.#confirmAll(this.#shared)
       .catch((error: unknown) => this.#report(error))
       .finally(() => {

@@ -44,6 +44,11 @@ export class SharedCopy {
     return this.#up;
   }
 
+  /** False also while the cache is switched off: then nothing is read from Redis. */
+  get readable(): boolean {
+    return this.#up && this.#cache.stats().enabled;
+  }
+
   /** Waits for Redis no longer than its deadline; nothing, when it does not answer. */
   async read(key: string): Promise<Shared> {
     const [data, gone] = await this.#namespace.getMany([key, goneKey(key)]).catch(() => []);
@@ -112,6 +117,16 @@ function isRecord(value: unknown): value is SessionRecord {
   return (
     Number.isSafeInteger(found?.version) &&
     Number.isSafeInteger(found?.expires) &&
-    typeof found?.body === 'string'
+    typeof found?.body === 'string' &&
+    isJsonObject(found.body)
   );
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null;
+  } catch {
+    return false;
+  }
 }

@@ -52,6 +52,11 @@ export class Browser {
     return (await this.#get(app, '/me')).user;
   }
 
+  /** How often it has been there, as far as the application knows. */
+  async visits(app: App): Promise<unknown> {
+    return (await this.#get(app, '/me')).visits;
+  }
+
   async visit(app: App): Promise<unknown> {
     return (await this.#get(app, '/visit')).visits;
   }
