@@ -155,6 +155,7 @@ function subscriberTarget({ target, pauses }: CoherenceOptions): RedisTarget & {
     sentinelRetryStrategy: pauses,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
+    disconnectTimeout: 1,
     autoResubscribe: false,
   } as RedisTarget & { cluster?: never };
 }

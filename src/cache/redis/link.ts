@@ -1,6 +1,7 @@
 import {
   classifyFailure,
   DeadlineError,
+  gatherWrites,
   openRedis,
   type RedisClient,
   type RedisTarget,
@@ -106,7 +107,10 @@ export class RedisLink {
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
+      // A server that hangs, or is gone, never agrees to an end: after so long the socket goes without. Milliseconds.
+      disconnectTimeout: 1,
     } as RedisTarget);
+    gatherWrites(client);
     this.#client = defineScripts(client);
     client.on('error', () => {});
     client.on('ready', () => this.#probeNow());
