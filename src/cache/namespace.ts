@@ -102,7 +102,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     const kept = keep(value);
     const ttlMs = ttl === undefined ? this.#settings.ttlMs(value, key) : ttlInMs(this.name, ttl);
     const own = checkTags(this.name, tags ?? this.#settings.tags?.(value, key) ?? NO_TAGS);
-    const version = this.#core.versions.next();
+    const version = this.#core.versions.nextSet();
     this.#counts.sets++;
     this.#core.flights.outdate(name);
     this.#loading.forgetFailure(name);

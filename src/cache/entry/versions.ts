@@ -16,6 +16,7 @@ export class Versions {
   /** Milliseconds since 1970 at the zero of the monotonic clock. */
   #epoch: number;
   #last = 0;
+  #loaded = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,9 +28,19 @@ export class Versions {
     return Math.floor((this.#epoch + this.#clock.monotonic()) * 1000);
   }
 
-  /** Of a value that is about to be loaded or stored. */
+  /**
+   * Of a value that is about to be loaded. Never ahead of the common time, not even after a change by this process, which is:
+   * else the next change, by another process whose time is a little behind, would be taken for an older one. So for some
+   * milliseconds after a change what is loaded is not kept.
+   */
   next(): number {
-    this.#last = Math.max(this.now(), this.#last + 1);
+    this.#loaded = Math.max(this.now(), this.#loaded + 1);
+    return this.#loaded;
+  }
+
+  /** Of a value that somebody sets: newer than all this process did before. */
+  nextSet(): number {
+    this.#last = Math.max(this.now(), this.#last + 1, this.#loaded + 1);
     return this.#last;
   }
 
@@ -45,8 +56,11 @@ export class Versions {
    */
   synchronize(microseconds: number, at: number): boolean {
     this.#epoch = microseconds / 1000 - at;
-    const back = this.#last > this.now() + LEAP_US;
-    if (back) this.#last = 0;
+    const back = Math.max(this.#last, this.#loaded) > this.now() + LEAP_US;
+    if (back) {
+      this.#last = 0;
+      this.#loaded = 0;
+    }
     return back;
   }
 }

@@ -15,20 +15,27 @@ export interface Scripted {
     channel: string,
     oldestMs: number,
   ): Promise<number>;
-  /** Puts a tombstone in its place, unless it holds a newer frame. */
+  /** Puts a tombstone in its place, unless it holds a newer frame; `now` ('1'): one that is newer than any frame there. */
   spillwayCacheDelete(
     name: string,
     version: string,
     frame: Buffer,
     ms: number,
     channel: string,
+    now: '0' | '1',
   ): Promise<number>;
   /** The version a tag has; `version` where it has none yet. */
   spillwayCacheTag(name: string, version: string, ms: number): Promise<string>;
   /** Removes a lock that is still this owner's. */
   spillwayCacheUnlock(name: string, token: string): Promise<number>;
-  /** Raises a tag to this version. */
-  spillwayCacheInvalidate(name: string, version: string, ms: number, channel: string): Promise<number>;
+  /** Raises a tag to this version; `now` ('1'): at least above the one it has. */
+  spillwayCacheInvalidate(
+    name: string,
+    version: string,
+    ms: number,
+    channel: string,
+    now: '0' | '1',
+  ): Promise<number>;
 }
 
 const SHARED = `
@@ -45,7 +52,11 @@ local function newer(key, version)
   local head = redis.pcall('GETRANGE', key, 0, ${HEAD - 1})
   if type(head) ~= 'string' or #head < ${HEAD} or head:sub(1, ${MAGIC.length}) ~= '${MAGIC}' then return false end
   local held = head:sub(${MAGIC.length + 1})
-  return held > version and possible(held)
+  return held > version and possible(held) and held
+end
+-- What is done now is newer than what is there, though its maker's time be a little behind.
+local function after(held)
+  return string.format('%016.0f', tonumber(held) + 1)
 end
 -- The version a tag has, if any.
 local function tagged(key)
@@ -67,8 +78,13 @@ return 1
 
 /** A full Redis takes no tombstone, but still lets go of a value. */
 const DELETE = `${SHARED}
-if newer(KEYS[1], ARGV[1]) then return 0 end
-local kept = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+local held = newer(KEYS[1], ARGV[1])
+local frame = ARGV[2]
+if held then
+  if ARGV[5] ~= '1' then return 0 end
+  frame = frame:sub(1, ${MAGIC.length}) .. after(held) .. frame:sub(${HEAD + 1})
+end
+local kept = redis.pcall('SET', KEYS[1], frame, 'PX', ARGV[3])
 if type(kept) == 'table' and kept.err then redis.call('DEL', KEYS[1]) end
 announce(ARGV[4], KEYS[1])
 return 1
@@ -83,8 +99,12 @@ return ARGV[1]
 
 const INVALIDATE = `${SHARED}
 local held = tagged(KEYS[1])
-if held and held >= ARGV[1] and possible(held) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local version = ARGV[1]
+if held and held >= version and possible(held) then
+  if ARGV[4] ~= '1' then return 0 end
+  version = after(held)
+end
+redis.call('SET', KEYS[1], version, 'PX', ARGV[2])
 announce(ARGV[3], KEYS[1])
 return 1
 `;

@@ -57,7 +57,8 @@ export class Writer {
     const { name, version } = change;
     this.#names.set(name, version);
     try {
-      if (this.#link.usable && this.#pending.size < MOST_UNDER_WAY) return await this.#applyFully(change);
+      if (this.#link.usable && this.#pending.size < MOST_UNDER_WAY)
+        return await this.#applyFully(change, true);
     } catch {
       // Its outcome is unknown, or Redis refused it.
     } finally {
@@ -135,18 +136,19 @@ export class Writer {
   }
 
   /** A full Redis takes no value, but lets go of the old one, which is as good where it can be loaded. */
-  async #applyFully(change: Change): Promise<Outcome> {
+  async #applyFully(change: Change, now = false): Promise<Outcome> {
     try {
-      return await this.#apply(change);
+      return await this.#apply(change, 0, now);
     } catch (error) {
       const instead = change.kind === 'put' && change.reloadable && classifyFailure(error) === 'oom';
       if (!instead) throw error;
-      return this.#apply(deletionOf(change));
+      return this.#apply(deletionOf(change), 0, now);
     }
   }
 
-  async #apply(change: Change, oldestMs = 0): Promise<Outcome> {
-    const run = this.#link.run(client => this.#run(client, change, oldestMs));
+  /** `now`: it is made now, so that it is newer than what Redis has; else it was made when its version says. */
+  async #apply(change: Change, oldestMs = 0, now = false): Promise<Outcome> {
+    const run = this.#link.run(client => this.#run(client, change, oldestMs, now ? '1' : '0'));
     this.#pending.add(run);
     try {
       return (await run) === 1 ? 'done' : 'older';
@@ -155,7 +157,7 @@ export class Writer {
     }
   }
 
-  #run(client: LinkClient, change: Change, oldestMs: number): Promise<number> {
+  #run(client: LinkClient, change: Change, oldestMs: number, now: '0' | '1'): Promise<number> {
     const { channel } = this.#link;
     const { name } = change;
     const version = versionText(change.version);
@@ -163,9 +165,16 @@ export class Writer {
       case 'put':
         return client.spillwayCachePut(name, version, change.frame, change.ms, channel, oldestMs);
       case 'delete':
-        return client.spillwayCacheDelete(name, version, tombstone(change.version), TOMBSTONE_MS, channel);
+        return client.spillwayCacheDelete(
+          name,
+          version,
+          tombstone(change.version),
+          TOMBSTONE_MS,
+          channel,
+          now,
+        );
       case 'tag':
-        return client.spillwayCacheInvalidate(name, version, TAG_MS, channel);
+        return client.spillwayCacheInvalidate(name, version, TAG_MS, channel, now);
     }
   }
 
