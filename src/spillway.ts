@@ -158,9 +158,31 @@ function chooseLogger(given: Logger | false | undefined): Logger {
   return given ?? createDefaultLogger();
 }
 
+/** All a Spillway may be given: an option that is misspelt would else be one that was not given. */
+const knownOptions = {
+  queues: true,
+  logger: true,
+  cache: true,
+  handleSignals: true,
+  engine: true,
+  sqlite: true,
+  redis: true,
+  postgres: true,
+  failover: true,
+  prefix: true,
+  shutdownTimeoutMs: true,
+  environment: true,
+} as const satisfies Record<keyof SpillwayOptions, true>;
+
 const loggerMethods = ['debug', 'info', 'warn', 'error'] as const;
 
-function checkOwnOptions({ logger, handleSignals, queues }: SpillwayOptions<QueueDeclarations>): void {
+function checkOwnOptions(options: SpillwayOptions<QueueDeclarations>): void {
+  const unknown = Object.entries(options).find(([name]) => !Object.hasOwn(knownOptions, name));
+  if (unknown !== undefined) {
+    const range = `absent: there is no such option (there are ${Object.keys(knownOptions).join(', ')})`;
+    throw wrong(unknown[0], range, typeof unknown[1]);
+  }
+  const { logger, handleSignals, queues } = options;
   if (logger && !loggerMethods.every(method => typeof logger[method] === 'function')) {
     throw wrong('logger', `false or an object with the methods ${loggerMethods.join(', ')}`, typeof logger);
   }

@@ -32,8 +32,11 @@ it.each([
   [{ preset: 'slow' }, 'quick, ai, file, database, http'],
   [{ classify: 'failure' }, "must be a function; received 'failure'"],
   [{ withContext: 1 }, 'withContext'],
-  [{ timeout: 3_000 }, "must be opossum's timeout is timeoutMs here; received 3000"],
-  [{ treshold: 1 }, 'must be one of timeoutMs, window'],
+  [
+    { timeout: 3_000 },
+    "absent: there is no such option (opossum's timeout is timeoutMs here); received 3000",
+  ],
+  [{ treshold: 1 }, 'absent: there is no such option (there are timeoutMs, window'],
 ])('%j is refused', (options, message) => {
   expect(() => make(options)).toThrow(message);
 });

@@ -238,8 +238,8 @@ function check(breaker: string, given: object, known: Readonly<Record<string, Ru
     if (rule === undefined) {
       const instead = Object.hasOwn(fromOpossum, option)
         ? `opossum's ${option} is ${fromOpossum[option]} here`
-        : `one of ${Object.keys(known).join(', ')}`;
-      throw invalid(breaker, option, instead, value);
+        : `there are ${Object.keys(known).join(', ')}`;
+      throw invalid(breaker, option, `absent: there is no such option (${instead})`, value);
     }
     if (!rule.accepts(value)) throw invalid(breaker, option, rule.range, value);
   }

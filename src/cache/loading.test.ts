@@ -157,3 +157,21 @@ it('refreshes ahead of the end, behind the back of the reader', async () => {
   expect(loads).toBe(2);
   expect(await values.get('k')).toBe(2);
 });
+
+it('refuses an option it does not have, without its value', () => {
+  const options = { ttl: '1h', encrypton: 'a-misspelt-secret' };
+  expect(() => cacheForTest().namespace('n', options)).toThrow(
+    expect.objectContaining({
+      code: 'SPILLWAY_INVALID_OPTION',
+      message: expect.stringMatching(
+        /^Option encrypton of the cache namespace n must be absent: (?!.*secret)/,
+      ),
+    }),
+  );
+  expect(() => createCache({ timeout: 5 } as object)).toThrow(
+    expect.objectContaining({
+      code: 'SPILLWAY_INVALID_OPTION',
+      details: { option: 'timeout', range: 'absent' },
+    }),
+  );
+});

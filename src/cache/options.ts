@@ -8,10 +8,31 @@ export const cacheDefaults = {
   maxBytes: 256 * 1024 * 1024,
 } as const;
 
+const known = {
+  redis: true,
+  prefix: true,
+  memory: true,
+  redisTimeoutMs: true,
+  journal: true,
+  enabled: true,
+  logger: true,
+  clock: true,
+  random: true,
+} as const satisfies Record<keyof CacheOptions, true>;
+
 /** @throws SpillwayError SPILLWAY_INVALID_OPTION */
 export function checkCacheOptions(options: CacheOptions): {
   [Name in keyof typeof cacheDefaults]: (typeof cacheDefaults)[Name] extends string ? string : number;
 } {
+  const unknown = Object.keys(options).find(name => !Object.hasOwn(known, name));
+  if (unknown !== undefined) {
+    throw new SpillwayError(
+      'SPILLWAY_INVALID_OPTION',
+      // Without its value, which may be a misspelt secret.
+      `Option ${unknown} of the cache must be absent: there is no such option; there are ${Object.keys(known).join(', ')}`,
+      { details: { option: unknown, range: 'absent' } },
+    );
+  }
   const {
     prefix = cacheDefaults.prefix,
     redisTimeoutMs = cacheDefaults.redisTimeoutMs,

@@ -45,6 +45,30 @@ export const namespaceDefaults = {
   copy: false,
 } as const satisfies Partial<NamespaceOptions<never, never>>;
 
+const known = {
+  ttl: true,
+  load: true,
+  loadMany: true,
+  batchSize: true,
+  key: true,
+  tags: true,
+  grace: true,
+  softTimeout: true,
+  hardTimeout: true,
+  eagerRefresh: true,
+  jitter: true,
+  nullTtl: true,
+  errorTtl: true,
+  maxLoads: true,
+  lock: true,
+  compressAbove: true,
+  encryption: true,
+  schema: true,
+  memory: true,
+  redis: true,
+  copy: true,
+} as const satisfies Record<keyof NamespaceOptions<never, never>, true>;
+
 const YEAR_MS = 365 * 86_400_000;
 const MONTH_MS = 30 * 86_400_000;
 
@@ -53,6 +77,8 @@ export function settingsOf<K, V>(namespace: string, given: NamespaceOptions<K, V
   const check = new Check(namespace);
   if (typeof given !== 'object' || given === null) throw check.invalid('options', 'an object', given);
   const options = { ...namespaceDefaults, ...definedOnly(given) };
+  const unknown = Object.keys(options).find(name => !Object.hasOwn(known, name));
+  if (unknown !== undefined) throw check.unknown(unknown);
   for (const name of ['load', 'loadMany', 'key', 'tags'] as const) check.function(name, options[name]);
   if (options.load && options.loadMany) throw check.invalid('loadMany', 'absent where load is set', 'both');
   return {
@@ -145,6 +171,16 @@ class Check {
 
   function(option: string, value: unknown): void {
     if (value !== undefined && typeof value !== 'function') throw this.invalid(option, 'a function', value);
+  }
+
+  /** Without its value, which may be a misspelt secret. */
+  unknown(option: string): SpillwayError {
+    const namespace = this.#namespace;
+    return new SpillwayError(
+      'SPILLWAY_INVALID_OPTION',
+      `Option ${option} of the cache namespace ${namespace} must be absent: there is no such option; there are ${Object.keys(known).join(', ')}`,
+      { details: { option, namespace, range: 'absent' } },
+    );
   }
 
   invalid(option: string, range: string, value: unknown): SpillwayError {

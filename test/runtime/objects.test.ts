@@ -1,5 +1,6 @@
 import { FlowProducer, Queue, QueueEvents, Worker } from 'bullmq';
 import { expect, it } from 'vitest';
+import { createSpillway } from '../../src/index.ts';
 import { collectLog } from './collect-log.ts';
 import { onEachEngine, refused } from './on-engines.ts';
 
@@ -91,6 +92,14 @@ onEachEngine('createSpillway', ({ name, start, fresh }) => {
     ]) {
       expect(await refused('SPILLWAY_INVALID_OPTION', use)).toContain(received);
     }
+  });
+
+  it('refuses an option of createSpillway that it does not have', async () => {
+    const message = await refused('SPILLWAY_INVALID_OPTION', () =>
+      createSpillway({ engin: 'sqlite' } as object),
+    );
+    expect(message).toContain('engin');
+    expect(message).toContain('there is no such option (there are queues, logger');
   });
 
   it.each([
