@@ -8,6 +8,9 @@ import { type Prepared, prepare } from './sql/prepare.ts';
 import { QueueSql } from './sql/queues.ts';
 import { callerNow, monotonicMs } from './time.ts';
 
+/** Rows of events looked at at a time when the oldest are dropped: mostly about ten go. */
+const TRIM_ROWS = 16;
+
 /** What finishing a plain job (no parent, no children, no de-duplication) needs to know of it. */
 export interface Claim {
   row: number;
@@ -127,6 +130,7 @@ export class Session {
 
   /** Writes what the batch changed of its queues; returns them, for those who wait. */
   flush(): QueueState[] {
+    this.jobs.held.write();
     const changed: QueueState[] = [];
     for (const queue of this.#touched) {
       if (!queue.dirty) continue;
@@ -173,7 +177,7 @@ export class Session {
   trimEvents(queue: QueueState, maxLength: number): number {
     let removed = 0;
     for (;;) {
-      const oldest = this.queues.oldEvents(queue.num, 100);
+      const oldest = this.queues.oldEvents(queue.num, TRIM_ROWS);
       let last: readonly [ms: number, seq: number] | undefined;
       let dropped = 0;
       for (const [ms, seq, n] of oldest) {
@@ -186,7 +190,7 @@ export class Session {
       queue.eventCount -= dropped;
       removed += dropped;
       queue.dirty = true;
-      if (oldest.length < 100) break;
+      if (oldest.length < TRIM_ROWS) break;
     }
     for (let oldest = queue.tail[0]; oldest !== undefined; oldest = queue.tail[0]) {
       const n = oldest[2].length;

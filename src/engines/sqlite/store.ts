@@ -10,6 +10,7 @@ import type { ResolvedOptions } from './options.ts';
 import { quarantine } from './quarantine.ts';
 import type { QueueState } from './queue-state.ts';
 import { Session } from './session.ts';
+import { IdTakenError } from './sql/held-jobs.ts';
 import { prepare } from './sql/prepare.ts';
 import { monotonicMs, timers } from './time.ts';
 import { Waiting } from './waiting.ts';
@@ -150,7 +151,9 @@ export class Store extends EventEmitter {
     if (this.#exclusive !== undefined) return;
     if (this.#alone.length > 0) {
       const operation = this.#alone.shift() as Operation;
+      this.session.jobs.held.enabled = false;
       this.#batch([operation]);
+      this.session.jobs.held.enabled = true;
     } else if (this.#pending.length > 0) {
       const operations = this.#pending;
       this.#pending = [];
@@ -255,7 +258,7 @@ export class Store extends EventEmitter {
       this.#retryBusy(operations, error);
       return;
     }
-    if (operations.length > 1) {
+    if (operations.length > 1 || error instanceof IdTakenError) {
       this.#alone.push(...operations);
       return;
     }
@@ -363,6 +366,7 @@ export class Store extends EventEmitter {
     try {
       const foreign = this.session.refresh();
       this.session.forgetJobs();
+      this.session.jobs.held.enabled = false;
       const generator = steps(this.session);
       let end = monotonicMs() + BATCH_BUDGET_MS;
       let step = generator.next();
@@ -379,6 +383,8 @@ export class Store extends EventEmitter {
       this.#undo();
       if (error instanceof Refusal) throw error.error;
       throw translate(error, this.options.file);
+    } finally {
+      this.session.jobs.held.enabled = true;
     }
   }
 

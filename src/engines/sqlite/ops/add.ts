@@ -74,13 +74,13 @@ export function enqueue(
     session.emit(queue, 'delayed', 'jobId', id, 'delay', String(due));
   } else {
     const prioritized = job.priority > 0;
+    const state = prioritized ? State.prioritized : State.wait;
     const score = prioritized
       ? priorityScore(queue, job.priority)
       : job.lifo
         ? frontScore(queue)
         : backScore(queue);
-    if (!store(session, queue, job, id, prioritized ? State.prioritized : State.wait, score, timestamp))
-      return false;
+    if (!store(session, queue, job, id, state, score, timestamp)) return false;
     session.emit(queue, 'waiting', 'jobId', id);
   }
   return true;
@@ -95,29 +95,55 @@ function store(
   score: number,
   timestamp: number,
 ): boolean {
-  const inline = job.data.length <= INLINE_DATA_LIMIT;
-  const row = session.jobs.insert(
-    queue.num,
-    id,
-    state,
-    score,
-    inline ? 0 : Flag.payload,
-    job.name,
-    timestamp,
-    job.delay,
-    job.priority,
-    job.parentKey,
-    job.parent,
-    job.schedulerId,
-    job.dedup?.id ?? null,
-    job.opts,
-    inline ? job.data : null,
-  );
-  if (row === undefined) return false;
-  if (!inline) session.jobs.setPayload(row, job.data);
+  if (!hold(session, queue, job, id, state, score, timestamp)) {
+    const inline = job.data.length <= INLINE_DATA_LIMIT;
+    const row = session.jobs.insert(
+      queue.num,
+      id,
+      state,
+      score,
+      inline ? 0 : Flag.payload,
+      job.name,
+      timestamp,
+      job.delay,
+      job.priority,
+      job.parentKey,
+      job.parent,
+      job.schedulerId,
+      job.dedup?.id ?? null,
+      job.opts,
+      inline ? job.data : null,
+    );
+    if (row === undefined) return false;
+    if (!inline) session.jobs.setPayload(row, job.data);
+  }
   recount(queue, null, state);
   session.emit(queue, 'added', 'jobId', id, 'name', job.name);
   return true;
+}
+
+/** Puts a job that has nothing special about it among those written many at a time; false when it must be written alone. */
+function hold(
+  session: Session,
+  queue: QueueState,
+  job: NewJob,
+  id: string,
+  state: StateCode,
+  score: number,
+  timestamp: number,
+): boolean {
+  const plain =
+    (state === State.wait || state === State.prioritized) &&
+    job.delay === 0 &&
+    job.parentKey === null &&
+    job.parent === null &&
+    job.schedulerId === null &&
+    job.dedup === null &&
+    job.data.length <= INLINE_DATA_LIMIT;
+  return (
+    plain &&
+    session.jobs.held.take(queue.num, id, state, score, job.name, timestamp, job.priority, job.opts, job.data)
+  );
 }
 
 /** The id is taken: the job stands, but may get a parent it had not (handleDuplicatedJob.lua). */

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { countedRow, NAMED_ROWS } from '../rows.ts';
 import type { StateCode } from '../schema.ts';
 import { decodeText, encodeText } from './free-text.ts';
+import { HeldJobs } from './held-jobs.ts';
 import { number, type Prepared, prepare, type Row, text, type Value } from './prepare.ts';
 
 /** The columns a job is read back from; `readJob` in ../job-row.ts knows their order. */
@@ -59,6 +60,8 @@ function readHead(row: Row): JobHead {
 
 /** Every statement on table `job` (and its out-of-line `payload`). */
 export class JobSql {
+  /** Jobs added by the running batch that are yet to be written. */
+  readonly held: HeldJobs;
   readonly #db: DatabaseSync;
   readonly #insert: Prepared;
   readonly #headAt: Prepared;
@@ -89,76 +92,63 @@ export class JobSql {
 
   constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#insert = prepare(
-      db,
+    this.held = new HeldJobs(db);
+    this.#insert = this.#prepare(
       `INSERT INTO job (row, queue, id, state, score, flags, name, timestamp, delay, priority, parent_key, parent,
          scheduler_id, dedup_id, opts, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     );
     const named = `FROM job WHERE queue = ? AND id = ? AND row >= ${NAMED_ROWS}`;
-    this.#headAt = prepare(db, `SELECT ${HEAD} FROM job WHERE row = ?`);
-    this.#headNamed = prepare(db, `SELECT ${HEAD} ${named}`);
-    this.#fullAt = prepare(db, `SELECT ${FULL} FROM job WHERE row = ?`);
-    this.#fullNamed = prepare(db, `SELECT ${FULL} ${named}`);
-    this.#rowNamed = prepare(db, `SELECT row ${named}`);
-    this.#lastNamed = prepare(db, `SELECT max(row) FROM job WHERE row >= ${NAMED_ROWS}`);
-    this.#payload = prepare(db, 'SELECT data FROM payload WHERE row = ?');
-    this.#setPayload = prepare(db, 'INSERT OR REPLACE INTO payload (row, data) VALUES (?, ?)');
-    this.#dropPayload = prepare(db, 'DELETE FROM payload WHERE row = ?');
-    this.#delete = prepare(db, 'DELETE FROM job WHERE row = ? RETURNING state, flags');
-    this.#deleteKnown = prepare(
-      db,
+    this.#headAt = this.#prepare(`SELECT ${HEAD} FROM job WHERE row = ?`);
+    this.#headNamed = this.#prepare(`SELECT ${HEAD} ${named}`);
+    this.#fullAt = this.#prepare(`SELECT ${FULL} FROM job WHERE row = ?`);
+    this.#fullNamed = this.#prepare(`SELECT ${FULL} ${named}`);
+    this.#rowNamed = this.#prepare(`SELECT row ${named}`);
+    this.#lastNamed = this.#prepare(`SELECT max(row) FROM job WHERE row >= ${NAMED_ROWS}`);
+    this.#payload = this.#prepare('SELECT data FROM payload WHERE row = ?');
+    this.#setPayload = this.#prepare('INSERT OR REPLACE INTO payload (row, data) VALUES (?, ?)');
+    this.#dropPayload = this.#prepare('DELETE FROM payload WHERE row = ?');
+    this.#delete = this.#prepare('DELETE FROM job WHERE row = ? RETURNING state, flags');
+    this.#deleteKnown = this.#prepare(
       'DELETE FROM job WHERE row = ? AND state = 1 AND lock_token = ? AND lock_until > ?',
     );
-    this.#first = prepare(
-      db,
+    this.#first = this.#prepare(
       `SELECT ${HEAD} FROM job WHERE queue = ? AND state = ? ORDER BY score, id LIMIT 1`,
     );
-    this.#firstFull = prepare(
-      db,
+    this.#firstFull = this.#prepare(
       `SELECT ${FULL} FROM job WHERE queue = ? AND state = ? ORDER BY score, id LIMIT ?`,
     );
-    this.#due = prepare(
-      db,
+    this.#due = this.#prepare(
       `SELECT row, id, priority FROM job WHERE queue = ? AND state = 2 AND score <= ? ORDER BY score, id LIMIT ?`,
     );
-    this.#claim = prepare(
-      db,
-      `UPDATE job SET state = 1, score = ?, lock_token = ?, lock_until = ?, claim_epoch = ?, processed_on = ?,
-         attempts_started = attempts_started + 1, processed_by = coalesce(?, processed_by) WHERE row = ?`,
-    );
+    this.#claim =
+      this.#prepare(`UPDATE job SET state = 1, score = ?, lock_token = ?, lock_until = ?, claim_epoch = ?, processed_on = ?,
+         attempts_started = attempts_started + 1, processed_by = coalesce(?, processed_by) WHERE row = ?`);
     // Checks the lock and changes the state in one statement; used when all else about the job is known.
-    this.#finishKnown = prepare(
-      db,
-      `UPDATE job SET state = 5, score = ?, finished_on = ?, return_value = ?, attempts_made = attempts_made + 1,
-         lock_token = NULL, lock_until = NULL WHERE row = ? AND state = 1 AND lock_token = ? AND lock_until > ?`,
-    );
-    this.#finish = prepare(
-      db,
-      `UPDATE job SET state = ?, score = ?, finished_on = ?, return_value = coalesce(?, return_value),
+    this.#finishKnown =
+      this.#prepare(`UPDATE job SET state = 5, score = ?, finished_on = ?, return_value = ?, attempts_made = attempts_made + 1,
+         lock_token = NULL, lock_until = NULL WHERE row = ? AND state = 1 AND lock_token = ? AND lock_until > ?`);
+    this.#finish =
+      this.#prepare(`UPDATE job SET state = ?, score = ?, finished_on = ?, return_value = coalesce(?, return_value),
          failed_reason = coalesce(?, failed_reason), attempts_made = attempts_made + 1,
-         deferred_failure = CASE ? WHEN 6 THEN NULL ELSE deferred_failure END WHERE row = ?`,
-    );
-    this.#move = prepare(db, 'UPDATE job SET state = ?, score = ? WHERE row = ?');
-    this.#unlock = prepare(db, 'UPDATE job SET lock_token = NULL, lock_until = NULL WHERE row = ?');
-    this.#extend = prepare(
-      db,
+         deferred_failure = CASE ? WHEN 6 THEN NULL ELSE deferred_failure END WHERE row = ?`);
+    this.#move = this.#prepare('UPDATE job SET state = ?, score = ? WHERE row = ?');
+    this.#unlock = this.#prepare('UPDATE job SET lock_token = NULL, lock_until = NULL WHERE row = ?');
+    this.#extend = this.#prepare(
       'UPDATE job SET lock_until = ?, claim_epoch = ? WHERE row = ? AND lock_token = ? AND lock_until > ?',
     );
-    this.#maxScore = prepare(
-      db,
+    this.#maxScore = this.#prepare(
       'SELECT max(score) FROM job WHERE queue = ? AND state = 2 AND score BETWEEN ? AND ?',
     );
-    this.#stalled = prepare(
-      db,
-      `SELECT ${HEAD} FROM job WHERE queue = ? AND state = 1 AND coalesce(claim_epoch, -1) < ?
-         AND (lock_until IS NULL OR lock_until <= ?) ORDER BY score LIMIT ?`,
-    );
+    this.#stalled =
+      this.#prepare(`SELECT ${HEAD} FROM job WHERE queue = ? AND state = 1 AND coalesce(claim_epoch, -1) < ?
+         AND (lock_until IS NULL OR lock_until <= ?) ORDER BY score LIMIT ?`);
   }
 
   /** Forgets what other processes, or a rollback, may have changed. */
   forget(): void {
     this.#nextNamed = undefined;
+    this.held.forget();
   }
 
   /** Adds a job unless its id is taken; returns its row, or undefined when it is. */
@@ -321,8 +311,7 @@ export class JobSql {
     const key = names.join(',');
     let statement = this.#updates.get(key);
     if (statement === undefined) {
-      statement = prepare(
-        this.#db,
+      statement = this.#prepare(
         `UPDATE job SET ${names.map(name => `${name} = ?`).join(', ')} WHERE row = ?`,
       );
       this.#updates.set(key, statement);
@@ -370,10 +359,14 @@ export class JobSql {
     );
   }
 
+  #prepare(sql: string): Prepared {
+    return prepare(this.#db, sql, this.held);
+  }
+
   #list(sql: string): Prepared {
     let statement = this.#lists.get(sql);
     if (statement === undefined) {
-      statement = prepare(this.#db, sql);
+      statement = this.#prepare(sql);
       this.#lists.set(sql, statement);
     }
     return statement;

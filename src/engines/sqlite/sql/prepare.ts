@@ -12,14 +12,38 @@ export interface Prepared {
   all(...values: Value[]): Row[];
 }
 
+/** Changes that were put off, and must be made before the statement runs. */
+export interface PutOff {
+  readonly size: number;
+  write(): void;
+}
+
 /** Parameters are plain `?`: Node 22 can't bind numbered ones (`?1`) by position. */
-export function prepare(db: DatabaseSync, sql: string): Prepared {
+export function prepare(db: DatabaseSync, sql: string, putOff?: PutOff): Prepared {
+  if (putOff !== undefined) return after(putOff, prepare(db, sql));
   const statement = db.prepare(sql);
   statement.setReturnArrays(true);
   return {
     run: (...values) => Number(statement.run(...values).changes),
     get: (...values) => statement.get(...values) as unknown as Row | undefined,
     all: (...values) => statement.all(...values) as unknown as Row[],
+  };
+}
+
+function after(putOff: PutOff, { run, get, all }: Prepared): Prepared {
+  return {
+    run(...values) {
+      if (putOff.size > 0) putOff.write();
+      return run(...values);
+    },
+    get(...values) {
+      if (putOff.size > 0) putOff.write();
+      return get(...values);
+    },
+    all(...values) {
+      if (putOff.size > 0) putOff.write();
+      return all(...values);
+    },
   };
 }
 
