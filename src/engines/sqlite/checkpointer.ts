@@ -12,10 +12,16 @@ import { monotonicMs } from './time.ts';
 
 /** A file with fewer operations than this is left to SQLite's own small checkpoints. */
 const BUSY_AFTER_OPERATIONS = 2000;
-/** The least time between two checkpoints, in ms. */
+/** The time between two checkpoints, in ms: the first when there is little to move, the second at the least. */
 const PAUSE_MS = 200;
-/** A log of more pages than this (64 MB) is brought to its end, so that it starts over. */
-const LONG_LOG_PAGES = 16_384;
+const SHORT_PAUSE_MS = 10;
+/** So many operations since the last checkpoint are much to move: what is left for the main thread must stay little. */
+const MANY_OPERATIONS = 1000;
+/**
+ * A log of more pages than this (8 MB) is brought to its end, so that it starts over: appending to a file that is there
+ * costs an fsync half of what making it longer costs.
+ */
+const LONG_LOG_PAGES = 2048;
 /** SQLite's own checkpoints while the thread is there: only if it falls far behind. */
 const LAST_RESORT_PAGES = 65_536;
 
@@ -40,7 +46,8 @@ export class Checkpointer {
   #operations = 0;
   #thread: Worker | undefined;
   #asked = false;
-  #nextAt = 0;
+  #lastAt = 0;
+  #sinceLast = 0;
   #logPages = 0;
   #failed = false;
 
@@ -53,6 +60,7 @@ export class Checkpointer {
   /** Told of each commit and how many operations it held. Runs outside any transaction. */
   committed(operations: number): void {
     this.#operations += operations;
+    this.#sinceLast += operations;
     if (this.#operations < BUSY_AFTER_OPERATIONS || this.#failed || this.#file === ':memory:') return;
     if (this.#logPages > LONG_LOG_PAGES) {
       this.#logPages = 0;
@@ -60,9 +68,9 @@ export class Checkpointer {
       return;
     }
     if (this.#asked) return;
-    const now = monotonicMs();
-    if (now < this.#nextAt) return;
-    this.#nextAt = now + PAUSE_MS;
+    const pause = this.#sinceLast < MANY_OPERATIONS ? PAUSE_MS : SHORT_PAUSE_MS;
+    if (monotonicMs() - this.#lastAt < pause) return;
+    this.#sinceLast = 0;
     this.#thread ??= this.#start();
     this.#asked = true;
     this.#thread.postMessage('checkpoint');
@@ -74,7 +82,7 @@ export class Checkpointer {
     thread.on('message', (pages: number) => {
       this.#asked = false;
       this.#logPages = pages;
-      this.#nextAt = monotonicMs() + PAUSE_MS;
+      this.#lastAt = monotonicMs();
     });
     thread.on('error', () => {
       // No thread to be had: SQLite's own checkpoints go on as before.
