@@ -16,14 +16,19 @@ const BUSY_AFTER_OPERATIONS = 2000;
 const PAUSE_MS = 200;
 const SHORT_PAUSE_MS = 10;
 /** So many operations since the last checkpoint are much to move: what is left for the main thread must stay little. */
-const MANY_OPERATIONS = 1000;
+const MANY_OPERATIONS = 2000;
 /**
- * A log of more pages than this (8 MB) is brought to its end, so that it starts over: appending to a file that is there
+ * A log of more pages than this (16 MB) is brought to its end, so that it starts over: appending to a file that is there
  * costs an fsync half of what making it longer costs.
  */
-const LONG_LOG_PAGES = 2048;
+const LONG_LOG_PAGES = 4096;
 /** SQLite's own checkpoints while the thread is there: only if it falls far behind. */
 const LAST_RESORT_PAGES = 65_536;
+
+/** Fewer pages than this are little enough to be left to the main thread. */
+const FEW_PAGES = 64;
+/** How often the thread goes after what the main thread appended meanwhile. */
+const MOST_PASSES = 8;
 
 const THREAD = `
 const { parentPort, workerData } = require('node:worker_threads');
@@ -31,10 +36,23 @@ const { DatabaseSync } = require('node:sqlite');
 const db = new DatabaseSync(workerData);
 db.exec('PRAGMA busy_timeout = 0');
 const checkpoint = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+let moved = 0;
+function pass() {
+  const { log, checkpointed } = checkpoint.get();
+  const before = checkpointed < moved ? 0 : moved;
+  moved = checkpointed;
+  return { log, now: checkpointed - before };
+}
 parentPort.on('message', message => {
   if (message === 'close') { db.close(); parentPort.close(); return; }
   let pages = -1;
-  try { pages = Number(checkpoint.get().log); } catch {}
+  try {
+    for (let passes = 0; passes < ${MOST_PASSES}; passes++) {
+      const { log, now } = pass();
+      pages = log;
+      if (log <= ${LONG_LOG_PAGES} || now < ${FEW_PAGES}) break;
+    }
+  } catch {}
   parentPort.postMessage(pages);
 });
 `;
