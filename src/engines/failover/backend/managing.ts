@@ -91,7 +91,9 @@ export abstract class ManagingBackend extends WorkingBackend {
     }
     // It was paused, or the primary would have refused; another machine may have done that.
     await unlessOut(this.standby.setQueueMeta({ paused: 1 }), 0);
-    return Math.max(outcome.value, await unlessOut(this.standby.obliterate(opts), 0));
+    // All of it now: once the primary is done it is no longer paused, and would refuse to be asked again.
+    while ((await unlessOut(this.standby.obliterate(opts), 0)) > 0);
+    return outcome.value;
   }
 
   async removeOrphanedJobs(count?: number, limit?: number): Promise<number> {
