@@ -5,8 +5,10 @@ import { Context } from './call.ts';
 import { Core } from './core.ts';
 import type { BreakerEvents } from './events.ts';
 import type { OpenReason } from './machine.ts';
+import type { ModeOverride, SetMode } from './override.ts';
+import { Overrides } from './overrides.ts';
 import { type Permit, startPermit } from './permit.ts';
-import { changeSettings, checkMode, checkName, type FullOptions, resolveOptions } from './settings.ts';
+import { changeSettings, checkName, type FullOptions, resolveOptions } from './settings.ts';
 import type { Counts, RecentStats } from './stats.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
 import { tell } from './tell.ts';
@@ -18,6 +20,8 @@ export interface BreakerStats extends RecentStats {
   name: string;
   state: BreakerState;
   mode: BreakerMode;
+  /** The mode was set by hand: by whom, why, until when. Absent where it is that of the options. */
+  override?: ModeOverride;
   /** Why it is open. */
   reason?: OpenReason | 'forced';
   /** In how many ms it is worth calling again; 0 now. Absent while it is forced open. */
@@ -46,6 +50,7 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   readonly #action: Action;
   readonly #options: FullOptions<A, R>;
   readonly #core: Core;
+  readonly #overrides: Overrides;
 
   /** `createBreaker` and `spillway.breaker` know the types of the function. Throws SPILLWAY_INVALID_OPTION. */
   constructor(
@@ -53,6 +58,7 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     action: Action,
     options: BreakerOptions<A, R> = {},
     world: Surroundings = systemSurroundings,
+    overrides: Overrides = new Overrides(world),
   ) {
     super();
     checkName('breaker', name);
@@ -60,6 +66,8 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     this.#action = action;
     this.#options = resolveOptions(name, options);
     this.#core = new Core(name, this.#options, world, this.#tell.bind(this));
+    this.#overrides = overrides;
+    overrides.join(name, (mode, about) => this.#takeUp(mode ?? this.#options.mode, about));
   }
 
   /**
@@ -121,6 +129,11 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     return this.#core.mode;
   }
 
+  /** The mode that was set by hand, if one was. */
+  get override(): ModeOverride | undefined {
+    return this.#overrides.of(this.name);
+  }
+
   /** In how many ms it is worth calling again: 0 now, Infinity while it is forced open. */
   get retryAfterMs(): number {
     return this.#core.retryAfterMs(this.#core.world.monotonic());
@@ -136,13 +149,14 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     const { stats, machine, bulkhead, world } = this.#core;
     const now = world.monotonic();
     const { calls, failures, slow } = machine.window(now);
-    const { state, mode, retryAfterMs } = this;
+    const { state, mode, override, retryAfterMs } = this;
     const forced = mode === 'forced-open';
     const { state: inner } = machine;
     return {
       name: this.name,
       state,
       mode,
+      ...(override === undefined ? {} : { override }),
       ...(forced ? { reason: 'forced' } : inner.kind === 'open' ? { reason: inner.reason } : {}),
       ...(forced ? {} : { retryAfterMs }),
       running: bulkhead.running,
@@ -159,19 +173,18 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     };
   }
 
-  /** Effective at once; calls that run keep what they started with. Throws SPILLWAY_INVALID_OPTION. */
-  setMode(mode: BreakerMode, change: { by?: string; reason?: string } = {}): void {
-    checkMode(this.name, mode);
-    const previous = this.mode;
-    if (mode === previous) return;
-    this.#core.setMode(mode);
-    const { by, reason } = change;
-    this.#tell('mode', {
-      mode,
-      previous,
-      ...(by === undefined ? {} : { by }),
-      ...(reason === undefined ? {} : { reason }),
-    });
+  /**
+   * Sets the mode by hand; `null`: the mode of the options again. Effective here when it returns; calls that run keep what they
+   * started with. It then stands before the options until it is set anew, or `expiresIn` is over.
+   *
+   * That of a Spillway's breaker holds in every process of the machine within a second, in those that start too, and survives
+   * a restart: it is kept when the promise resolves. Where there is no file to keep it in (`createBreaker`; the engines redis
+   * and postgres; `:memory:`), it holds in this process.
+   *
+   * Throws SPILLWAY_INVALID_OPTION. Rejects with SPILLWAY_BREAKER_MODE_NOT_KEPT: then it holds in this process only.
+   */
+  setMode(mode: BreakerMode | null, change: SetMode = {}): Promise<void> {
+    return this.#overrides.set(this.name, mode, change);
   }
 
   /**
@@ -192,8 +205,17 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   shutdown(): void {
     if (this.#core.closed) return;
     this.#core.shutdown();
+    this.#overrides.leave(this.name);
     this.#tell('shutdown');
     this.removeAllListeners();
+  }
+
+  #takeUp(mode: BreakerMode, { by, reason }: Pick<SetMode, 'by' | 'reason'>): void {
+    const previous = this.mode;
+    if (mode === previous) return;
+    this.#core.setMode(mode);
+    const said = { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) };
+    this.#tell('mode', { mode, previous, ...said });
   }
 
   #attempt(args: A, attempt: number, now: number): Promise<Awaited<R>> {

@@ -19,6 +19,7 @@ export type { FetchLike, GuardFetch, GuardOptions } from './guards/fetch.ts';
 export type { MongoClientLike } from './guards/mongo.ts';
 export type { PoolLike } from './guards/pg.ts';
 export type { OpenReason } from './machine.ts';
+export type { KeptMode, ModeOverride, ModeStore, SetMode } from './override.ts';
 export type { Permit } from './permit.ts';
 export { presets } from './presets.ts';
 export {

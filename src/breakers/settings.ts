@@ -245,7 +245,7 @@ function check(breaker: string, given: object, known: Readonly<Record<string, Ru
   }
 }
 
-function invalid(breaker: string, option: string, range: string, value: unknown): SpillwayError {
+export function invalid(breaker: string, option: string, range: string, value: unknown): SpillwayError {
   return new SpillwayError(
     'SPILLWAY_INVALID_OPTION',
     `Option ${option} of breaker ${JSON.stringify(breaker)} must be ${range}; received ${shown(value)}`,
