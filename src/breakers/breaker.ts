@@ -174,8 +174,8 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   }
 
   /**
-   * Sets the mode by hand; `null`: the mode of the options again. Effective here when it returns; calls that run keep what they
-   * started with. It then stands before the options until it is set anew, or `expiresIn` is over.
+   * Sets the mode by hand. Effective here when it returns; calls that run keep what they started with. It stands before the
+   * options until it is set anew, or `expiresIn` is over. Taken away by `null`, and by `automatic` where the options say so too.
    *
    * That of a Spillway's breaker holds in every process of the machine within a second, in those that start too, and survives
    * a restart: it is kept when the promise resolves. Where there is no file to keep it in (`createBreaker`; the engines redis
@@ -184,7 +184,8 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
    * Throws SPILLWAY_INVALID_OPTION. Rejects with SPILLWAY_BREAKER_MODE_NOT_KEPT: then it holds in this process only.
    */
   setMode(mode: BreakerMode | null, change: SetMode = {}): Promise<void> {
-    return this.#overrides.set(this.name, mode, change);
+    const isNone = mode === 'automatic' && this.#options.mode === 'automatic';
+    return this.#overrides.set(this.name, isNone ? null : mode, change);
   }
 
   /**

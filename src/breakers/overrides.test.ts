@@ -36,13 +36,18 @@ it('leaves no timer when it is shut down', async () => {
   expect(world.timers.waiting).toBe(0);
 });
 
-it('null is the mode of the options; automatic is one as any other', async () => {
+it('null takes it away, and so does automatic, unless the options say another', async () => {
   const breaker = createBreaker('alone', answer, { mode: 'metrics-only' });
   onTestFinished(() => breaker.shutdown());
   await breaker.setMode('automatic', { by: 'ada' });
   expect([breaker.mode, breaker.override?.by]).toEqual(['automatic', 'ada']);
   await breaker.setMode(null);
   expect([breaker.mode, breaker.override]).toEqual(['metrics-only', undefined]);
+  const plain = createBreaker('plain', answer);
+  onTestFinished(() => plain.shutdown());
+  await plain.setMode('forced-open');
+  await plain.setMode('automatic', { by: 'ada', expiresIn: '1h' });
+  expect([plain.mode, plain.override]).toEqual(['automatic', undefined]);
 });
 
 it.each<[unknown, object, string]>([
