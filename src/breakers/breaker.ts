@@ -2,7 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { backoffMs } from './backoff.ts';
 import { Context } from './call.ts';
-import { Core } from './core.ts';
+import { discardBody } from './classify-http.ts';
+import { Core, type Judgement } from './core.ts';
 import type { BreakerEvents } from './events.ts';
 import type { OpenReason } from './machine.ts';
 import type { ModeOverride, SetMode } from './override.ts';
@@ -37,9 +38,9 @@ export interface BreakerStats extends RecentStats {
 
 /**
  * Who is in the retry loop of a breaker. Two loops, one in the other, would multiply: 3 attempts of 3 are 9 calls of a
- * service that is in trouble already.
+ * service that is in trouble already. What was begun in a loop and goes on after it is in none.
  */
-const retrying = new AsyncLocalStorage<true>();
+const retrying = new AsyncLocalStorage<{ active: boolean }>();
 
 /**
  * A function behind a circuit breaker. `fire` calls it, unless it has failed too often of late; then calls are refused at
@@ -274,17 +275,37 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   }
 
   async #persist(args: A): Promise<Awaited<R>> {
+    const { attempts } = this.#core.settings;
+    if (attempts === 1 || retrying.getStore()?.active) {
+      return this.#attempt(args, 1, this.#core.world.monotonic());
+    }
+    const loop = { active: true };
+    try {
+      return await retrying.run(loop, () => this.#loop(args, attempts));
+    } finally {
+      loop.active = false;
+    }
+  }
+
+  async #loop(args: A, attempts: number): Promise<Awaited<R>> {
     const core = this.#core;
-    const attempts = retrying.getStore() ? 1 : core.settings.attempts;
+    const isLast = (attempt: number, judgement: Judgement) => {
+      if (attempt >= attempts || judgement !== 'failure') return true;
+      return core.mode !== 'automatic' || !core.admits(core.world.monotonic());
+    };
     for (let attempt = 1; ; attempt += 1) {
+      let failed: unknown;
       try {
-        return await retrying.run(true, () => this.#attempt(args, attempt, core.world.monotonic()));
+        const result = await this.#attempt(args, attempt, core.world.monotonic());
+        if (isLast(attempt, core.judgeResult(result))) return result;
+        failed = result;
+        discardBody(result);
       } catch (error) {
-        const now = core.world.monotonic();
-        if (attempt >= attempts || core.judge(error) !== 'failure' || !core.admits(now)) throw error;
-        core.stats.at(now).retries += 1;
-        this.#tell('retry', error, attempt + 1);
+        if (isLast(attempt, core.judge(error))) throw error;
+        failed = error;
       }
+      core.stats.at(core.world.monotonic()).retries += 1;
+      this.#tell('retry', failed, attempt + 1);
       const { retryMs: ms, retryFactor: factor, retryMaxMs: maxMs, retryJitter: jitter } = core.settings;
       await core.sleep(backoffMs({ ms, factor, maxMs, jitter }, attempt, core.world.random()));
     }

@@ -41,6 +41,16 @@ export function classifyResponse(response: unknown): Verdict {
   return typeof code === 'number' ? byStatus(code, headers, []) : 'success';
 }
 
+/** Of a response that nobody will read, of fetch or undici: or its connection would wait for that. */
+export function discardBody(response: unknown): void {
+  const { body } = (response ?? {}) as { body?: { cancel?(): unknown; dump?(): unknown } | null };
+  const discard = body?.cancel ?? body?.dump;
+  if (typeof discard !== 'function') return;
+  Promise.resolve()
+    .then(() => discard.call(body))
+    .catch(() => undefined);
+}
+
 /** What the error of an HTTP client says; undefined when it carries no status. */
 export function classifyHttpError(error: object): Verdict | undefined {
   const like = error as HttpErrorLike;

@@ -8,7 +8,7 @@ import { type CoreOptions, type FullSettings, machineSettings } from './settings
 import { Stats } from './stats.ts';
 import type { Surroundings, Timer } from './surroundings.ts';
 import type { BreakerMode } from './types.ts';
-import type { Verdict } from './verdict.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
 
 export type Tell = <Name extends keyof BreakerEvents>(event: Name, ...args: BreakerEvents[Name]) => void;
 
@@ -32,6 +32,7 @@ export class Core {
   mode: BreakerMode;
   closed = false;
   #alerted = false;
+  #warned = false;
   #openedAt = 0;
   #reopening: Timer | undefined;
 
@@ -66,10 +67,11 @@ export class Core {
     this.mode = mode;
     if (mode === 'forced-open') {
       if (kind !== 'open') this.tell('open', { reason: 'forced', openForMs: undefined });
-      this.bulkhead.dismiss();
     } else if (wasForced && kind === 'closed') {
       this.tell('close');
     }
+    // By hand, no call waits for a place: it is refused, or let through.
+    if (mode !== 'automatic') this.bulkhead.dismiss();
   }
 
   shutdown(): void {
@@ -126,21 +128,19 @@ export class Core {
       this.#late(call, now);
       return;
     }
-    const judge = this.#classifyResult;
-    const verdict = judge === undefined ? 'success' : judged(judge as (value: unknown) => Verdict, value);
-    this.#end(call, now, verdict, value);
+    this.#end(call, now, this.judgeResult(value), value);
   }
 
   failed(call: Call, error: unknown): void {
     const now = this.world.monotonic();
     if (call.ended) this.#late(call, now);
-    else this.#end(call, now, judged(this.#classify, error), error);
+    else this.#end(call, now, this.#judged(this.#classify, error), error);
   }
 
   timedOut(call: Call, error: unknown = timeoutOf(this.name, call)): void {
     const now = this.world.monotonic();
     this.stats.at(now).timeouts += 1;
-    this.tell('timeout', error, now - call.startedAt);
+    this.tell('timeout', error, now - call.startedAt, call.args);
     this.#end(call, now, 'failure', error);
     if (this.mode === 'metrics-only') return;
     call.cut?.(error);
@@ -170,7 +170,12 @@ export class Core {
     if (error instanceof SpillwayError && error.details.breaker === this.name) {
       return error.code === 'SPILLWAY_BREAKER_TIMEOUT' ? 'failure' : 'refused';
     }
-    return judged(this.#classify, error);
+    return this.#judged(this.#classify, error);
+  }
+
+  judgeResult(result: unknown): Verdict {
+    const judge = this.#classifyResult as ((result: unknown) => Verdict) | undefined;
+    return judge === undefined ? 'success' : this.#judged(judge, result);
   }
 
   /** Counts and tells a refusal; the error to reject with. */
@@ -257,6 +262,19 @@ export class Core {
     this.tell('alert', { reason: 'credentials', error });
   }
 
+  /** A judge that fails, or gives what is no verdict, must not decide that all is well. */
+  #judged(judge: (value: unknown) => Verdict, value: unknown): Verdict {
+    try {
+      const given: unknown = judge(value);
+      const verdict = verdictOf(given);
+      if (verdict !== undefined) return verdict;
+      if (given instanceof Promise) given.catch(() => undefined);
+      if (!this.#warned) process.emitWarning(noVerdict(this.name, given));
+      this.#warned = true;
+    } catch {}
+    return 'failure';
+  }
+
   #late(call: Call, now: number): void {
     this.stats.at(now).late += 1;
     this.tell('late', now - call.startedAt);
@@ -315,13 +333,9 @@ function timeoutOf(name: string, { until, startedAt }: Call): SpillwayError {
   });
 }
 
-/** A judge that fails must not decide that all is well. */
-function judged(judge: (value: unknown) => Verdict, value: unknown): Verdict {
-  try {
-    return judge(value);
-  } catch {
-    return 'failure';
-  }
+function noVerdict(name: string, given: unknown): string {
+  const shown = given instanceof Promise ? 'a promise' : String(given);
+  return `Breaker ${name}: classify or classifyResult gave ${shown}, which is no verdict and counts as 'failure'; there are 'success', 'failure', 'ignore', 'credentials' and { coolDownMs }`;
 }
 
 function openMessage(name: string, retryAfterMs: number): string {

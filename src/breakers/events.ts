@@ -31,7 +31,7 @@ export interface BreakerEvents {
   success: [result: unknown, latencyMs: number];
   /** After `timeout`, for one that timed out. */
   failure: [error: unknown, latencyMs: number, args: unknown[]];
-  timeout: [error: unknown, latencyMs: number];
+  timeout: [error: unknown, latencyMs: number, args: unknown[]];
   reject: [error: unknown];
   semaphoreLocked: [error: unknown, latencyMs: number];
   fallback: [result: unknown, error: unknown];
@@ -40,6 +40,7 @@ export interface BreakerEvents {
   halfOpen: [openMs: number];
   close: [];
   shutdown: [];
+  /** `error` is the result where that is what failed. */
   retry: [error: unknown, attempt: number];
   /** The function settled after its timeout. */
   late: [latencyMs: number];
