@@ -140,7 +140,7 @@ export class Core {
   timedOut(call: Call, error: unknown = timeoutOf(this.name, call)): void {
     const now = this.world.monotonic();
     this.stats.at(now).timeouts += 1;
-    this.tell('timeout', error, now - call.startedAt, call.args);
+    this.tell('timeout', error, call.latencyMs(now), call.args);
     this.#end(call, now, 'failure', error);
     if (this.mode === 'metrics-only') return;
     call.cut?.(error);
@@ -152,18 +152,26 @@ export class Core {
     if (!call.ended) this.#end(call, this.world.monotonic(), 'ignore', undefined);
   }
 
+  /** What comes now is its consumer's time, until it is `alive`. */
+  idle(call: Call): void {
+    call.idleSince ??= this.world.monotonic();
+  }
+
   /** It makes progress: if it is a probe, its longest wait begins anew. */
   alive(call: Call): void {
-    const { probeWait } = call;
+    const { probeWait, idleSince } = call;
+    if (idleSince !== undefined) call.startedAt += this.world.monotonic() - idleSince;
+    call.idleSince = undefined;
     if (probeWait === undefined || !this.#deadlines.remove(probeWait)) return;
     this.#deadlines.add(probeWait, this.world.monotonic() + this.settings.probeWaitMs);
   }
 
-  /** A probe that should have had an outcome by now: it counts as failed, and goes on. */
+  /** A probe that should have had an outcome by now: it counts as failed, unless it waits for its consumer, and goes on. */
   hung(call: Call): void {
     const { epoch } = call;
     call.epoch = REFUSED;
-    this.machine.record(epoch, this.world.monotonic(), true, false);
+    if (call.idleSince !== undefined) this.machine.release(epoch);
+    else this.machine.record(epoch, this.world.monotonic(), true, false);
   }
 
   judge(error: unknown): Judgement {
@@ -223,7 +231,7 @@ export class Core {
   }
 
   #count(call: Call, now: number, verdict: Verdict, outcome: unknown): void {
-    const latencyMs = now - call.startedAt;
+    const latencyMs = call.latencyMs(now);
     const counts = this.stats.at(now);
     if (verdict === 'ignore') {
       counts.ignored += 1;

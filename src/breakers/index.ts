@@ -1,5 +1,5 @@
 export { Breaker, type BreakerStats } from './breaker.ts';
-export { type BudgetOptions, createBudget } from './chain/budget.ts';
+export { type Budget, type BudgetOptions, createBudget } from './chain/budget.ts';
 export type { Chain } from './chain/chain.ts';
 export { type ChatRequest, type OpenAiOptions, openAiProvider } from './chain/openai.ts';
 export type {

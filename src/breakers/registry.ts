@@ -4,6 +4,7 @@ import { SpillwayError } from '../shared/errors.ts';
 import { type Logger, silentLogger } from '../shared/logger.ts';
 import { Breaker, type BreakerStats } from './breaker.ts';
 import { Chain } from './chain/chain.ts';
+import { checkProviders, resolveChain } from './chain/settings.ts';
 import type { ChainOptions, Provider } from './chain/types.ts';
 import type { BreakersEvents, ModeChange } from './events.ts';
 import { type FetchLike, type GuardFetch, type GuardOptions, guardFetch } from './guards/fetch.ts';
@@ -114,14 +115,13 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
     options: ChainOptions<A, R, C> = {},
   ): Chain<A, R, C> => {
     checkName('chain', name);
-    const names = new Set(Array.isArray(providers) ? providers.map(provider => provider.name) : []);
-    if (names.size === 0 || names.size < providers.length) throw wrongProviders(name);
+    checkProviders(name, providers);
+    const settings = resolveChain(name, options);
     const candidates = providers.map(provider => {
-      checkName('provider', provider.name);
       const own = { preset: 'ai', ...provider.breaker, withContext: true } as const;
       return { provider, breaker: this.breaker(provider.name, runTask, own) };
     });
-    return new Chain(name, candidates, options, this.#world);
+    return new Chain(name, candidates, settings, this.#world);
   };
 
   stats(): Record<string, BreakerStats> {
@@ -202,15 +202,6 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
       );
     });
   }
-}
-
-function wrongProviders(chain: string): SpillwayError {
-  const range = 'a list of at least one provider, each with a name of its own';
-  return new SpillwayError(
-    'SPILLWAY_INVALID_OPTION',
-    `Option providers of chain ${JSON.stringify(chain)} must be ${range}`,
-    { details: { chain, option: 'providers', range } },
-  );
 }
 
 function exists(name: string): SpillwayError {
