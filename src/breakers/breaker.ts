@@ -7,7 +7,7 @@ import { Core, type Judgement } from './core.ts';
 import type { BreakerEvents } from './events.ts';
 import type { OpenReason } from './machine.ts';
 import type { ModeOverride, SetMode } from './override.ts';
-import { Overrides } from './overrides.ts';
+import { type About, Overrides } from './overrides.ts';
 import { type Permit, startPermit } from './permit.ts';
 import { changeSettings, checkName, type FullOptions, resolveOptions } from './settings.ts';
 import type { Counts, RecentStats } from './stats.ts';
@@ -212,12 +212,16 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     this.removeAllListeners();
   }
 
-  #takeUp(mode: BreakerMode, { by, reason }: Pick<SetMode, 'by' | 'reason'>): void {
+  #takeUp(mode: BreakerMode, { by, reason, expiresAt }: About): void {
     const previous = this.mode;
     if (mode === previous) return;
     this.#core.setMode(mode);
-    const said = { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) };
-    this.#tell('mode', { mode, previous, ...said });
+    this.#tell('mode', {
+      ...{ mode, previous },
+      ...(by === undefined ? {} : { by }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    });
   }
 
   #attempt(args: A, attempt: number, now: number): Promise<Awaited<R>> {

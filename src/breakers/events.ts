@@ -13,6 +13,8 @@ export interface ModeChange {
   readonly previous: BreakerMode;
   readonly by?: string;
   readonly reason?: string;
+  /** Until then it is set, ms since 1970; absent: until it is set anew. */
+  readonly expiresAt?: number;
 }
 
 /** Somebody must do something: the service refuses every call for its key, its payment or its rights. */

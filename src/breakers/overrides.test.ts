@@ -23,7 +23,10 @@ it('ends by itself where nothing keeps it either, and keeps no process alive for
   await world.pass(1_000);
   expect([breaker.mode, breaker.override, world.timers.waiting]).toEqual(['metrics-only', undefined, 0]);
   expect(changes).toEqual([
-    { mode: 'forced-open', previous: 'metrics-only', by: 'ada', reason: 'trial' },
+    {
+      ...{ mode: 'forced-open', previous: 'metrics-only', by: 'ada', reason: 'trial' },
+      expiresAt: Date.UTC(2026, 0, 1) + 600_000,
+    },
     { mode: 'metrics-only', previous: 'forced-open', reason: 'its time is over' },
   ]);
 });

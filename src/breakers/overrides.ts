@@ -12,7 +12,10 @@ const LOOK_AFTER_TROUBLE_MS = 500;
 const LONGEST_LOOK_MS = 16_000;
 
 /** Takes a mode up; undefined: what the breaker's options say. */
-type Follow = (mode: BreakerMode | undefined, about: { by?: string; reason?: string }) => void;
+type Follow = (mode: BreakerMode | undefined, about: About) => void;
+
+/** Who set it, why, and until when. */
+export type About = Pick<ModeOverride, 'by' | 'reason' | 'expiresAt'>;
 
 /**
  * The modes set by hand for the breakers of one registry. With a store they are those of all its processes; without one, and
@@ -72,12 +75,12 @@ export class Overrides {
   set(breaker: string, mode: BreakerMode | null, change: SetMode): Promise<void> {
     const { expiresInMs, ...about } = checkOverride(breaker, mode, change);
     const setAt = this.#world.now();
-    const expiresAt = expiresInMs === undefined ? null : setAt + expiresInMs;
+    const expiresAt = expiresInMs === undefined || mode === null ? null : setAt + expiresInMs;
     const override: ModeOverride | undefined =
       mode === null
         ? undefined
         : { mode, ...about, setAt, ...(expiresAt === null ? {} : { expiresAt }), shared: false };
-    this.#put(breaker, override, about);
+    this.#put(breaker, override, override ?? about);
     this.#schedule(LOOK_MS);
     const keeping = this.#keep(breaker, { value: mode, by: '', reason: '', ...about, expiresAt });
     // Who does not wait for it must not end because of it.
@@ -108,7 +111,7 @@ export class Overrides {
     throw error;
   }
 
-  #put(breaker: string, override: ModeOverride | undefined, about: { by?: string; reason?: string }): void {
+  #put(breaker: string, override: ModeOverride | undefined, about: About = override ?? {}): void {
     if (override === undefined) this.#inForce.delete(breaker);
     else this.#inForce.set(breaker, override);
     this.#breakers.get(breaker)?.(override?.mode, about);
@@ -164,8 +167,7 @@ export class Overrides {
     const about = { ...(by === '' ? {} : { by }), ...(reason === '' ? {} : { reason }) };
     const expires = expiresAt === null ? {} : { expiresAt };
     if (value === null) this.#put(name, undefined, about);
-    else if (isMode(value))
-      this.#put(name, { mode: value, ...about, setAt: at, ...expires, shared: true }, about);
+    else if (isMode(value)) this.#put(name, { mode: value, ...about, setAt: at, ...expires, shared: true });
   }
 
   /** Also while the store can't be asked. One that was only set here gives way to what the store has. */

@@ -11,7 +11,7 @@ import { type FetchLike, type GuardFetch, type GuardOptions, guardFetch } from '
 import { guardMongo, type MongoClientLike } from './guards/mongo.ts';
 import { guardPool, type PoolLike } from './guards/pg.ts';
 import type { ModeStore, SetMode } from './override.ts';
-import { Overrides } from './overrides.ts';
+import { type About, Overrides } from './overrides.ts';
 import { checkName } from './settings.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
 import { runTask } from './task.ts';
@@ -216,7 +216,8 @@ function modeMessage(name: string, change: ModeChange): string {
   return `Breaker ${name} is ${change.mode}, was ${change.previous}${said(change)}`;
 }
 
-function said({ by, reason }: { by?: string; reason?: string }): string {
-  if (by === undefined) return reason === undefined ? '' : ` (${reason})`;
-  return ` (by ${by}${reason === undefined ? '' : `: ${reason}`})`;
+function said({ by, reason, expiresAt }: About): string {
+  const until = expiresAt === undefined ? '' : `until ${new Date(expiresAt).toISOString()}`;
+  const who = by === undefined ? reason : `by ${by}${reason === undefined ? '' : `: ${reason}`}`;
+  return `${until && `, ${until}`}${who === undefined ? '' : ` (${who})`}`;
 }

@@ -136,6 +136,10 @@ const fromOpossum: Readonly<Record<string, string>> = {
   capacity: 'concurrency',
   errorFilter: "classify, answering 'success'",
   abortController: 'withContext, whose signal is each call’s own',
+  autoRenewAbortController: 'withContext, whose signal is each call’s own',
+  enabled: "mode: 'disabled' where it is false,",
+  allowWarmUp: 'minimumCalls',
+  name: 'the first argument',
 };
 
 /** Throws SPILLWAY_INVALID_OPTION, which names the option, its range and the value received. */

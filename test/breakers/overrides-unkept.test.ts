@@ -54,6 +54,24 @@ it('a file that takes no writes: it holds here, and who set it is told that it d
   expect(breaker.override).toMatchObject({ mode: 'disabled', shared: true });
 });
 
+it('what the file has instead of it is no news, also when nobody has looked since', async () => {
+  const file = newFile();
+  const { spillway } = open({ sqlite: { file, busyTimeoutMs: 100 } });
+  const breaker = spillway.breaker('mail', answer);
+  await breaker.setMode('metrics-only', change);
+  const db = new DatabaseSync(file);
+  // As another process sets it, in the last moment before the file is locked.
+  db.exec(
+    `UPDATE failover_switch SET about = json_set(about, '$.setting', 'disabled') WHERE name = 'breaker:mail'`,
+  );
+  db.exec('BEGIN IMMEDIATE');
+  await expect(breaker.setMode('forced-open', change)).rejects.toMatchObject({
+    code: 'SPILLWAY_BREAKER_MODE_NOT_KEPT',
+  });
+  expect(breaker.mode).toBe('forced-open');
+  db.close();
+});
+
 it('nobody need wait for it: a file that takes no writes ends no process', async () => {
   const file = newFile();
   const { spillway, said } = open({ sqlite: { file, busyTimeoutMs: 100 } });

@@ -153,12 +153,15 @@ describe('a mode set by hand', () => {
 
   it('ends by itself when its time is over, in all processes, to what the program says', async () => {
     const options = file();
-    const { spillway } = open(options);
+    const { spillway, lines } = open(options);
     const breaker = spillway.breaker('mail', answer, { mode: 'metrics-only' });
     const child = await member(options);
     await spillway.breakers.setMode('mail', 'forced-open', { ...change, expiresIn: '1s' });
-    const { setAt, expiresAt } = breaker.stats.override ?? { setAt: Number.NaN };
+    const { setAt, expiresAt = 0 } = breaker.stats.override ?? { setAt: Number.NaN };
     expect(expiresAt).toBeGreaterThan(setAt);
+    expect(lines.at(-1)?.message).toBe(
+      `Breaker mail is forced-open, was metrics-only, until ${new Date(expiresAt).toISOString()} (by ada: bill unpaid)`,
+    );
     await becomes(child, 'forced-open');
     expect(await becomes(child, 'automatic')).toEqual({
       ...{ breaker: 'mail', mode: 'automatic', reason: 'its time is over' },
