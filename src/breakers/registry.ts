@@ -117,11 +117,17 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
     checkName('chain', name);
     checkProviders(name, providers);
     const settings = resolveChain(name, options);
-    const candidates = providers.map(provider => {
-      const own = { preset: 'ai', ...provider.breaker, withContext: true } as const;
-      return { provider, breaker: this.breaker(provider.name, runTask, own) };
-    });
-    return new Chain(name, candidates, settings, this.#world);
+    const before = new Set(this.#breakers.keys());
+    try {
+      const candidates = providers.map(provider => {
+        const own = { preset: 'ai', ...provider.breaker, withContext: true } as const;
+        return { provider, breaker: this.breaker(provider.name, runTask, own) };
+      });
+      return new Chain(name, candidates, settings, this.#world);
+    } catch (error) {
+      for (const [made, { breaker }] of [...this.#breakers]) if (!before.has(made)) breaker.shutdown();
+      throw error;
+    }
   };
 
   stats(): Record<string, BreakerStats> {

@@ -243,7 +243,9 @@ function check(breaker: string, given: object, known: Readonly<Record<string, Ru
       const instead = Object.hasOwn(fromOpossum, option)
         ? `opossum's ${option} is ${fromOpossum[option]} here`
         : `there are ${Object.keys(known).join(', ')}`;
-      throw invalid(breaker, option, `absent: there is no such option (${instead})`, value);
+      // A text or an object that nobody knows may be a secret.
+      const told = typeof value === 'number' || typeof value === 'boolean' ? value : typeof value;
+      throw invalid(breaker, option, `absent: there is no such option (${instead})`, told);
     }
     if (!rule.accepts(value)) throw invalid(breaker, option, rule.range, value);
   }

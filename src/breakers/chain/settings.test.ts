@@ -29,6 +29,7 @@ it.each<[string, unknown, string]>([
   ['whose call is no function', [{ name: 'model', call: 'answer' }], 'have each a function call'],
   ['whose name is taken', [{ ...providers[0], name: 'first' }], 'a name of its own'],
   ['that is none', [null], 'at least one provider'],
+  ['whose breaker is set wrongly', [{ ...providers[0], breaker: { openMs: 0 } }], 'Option openMs'],
 ])('a provider %s is refused, and leaves no breaker behind', (_name, given, message) => {
   const registry = new BreakerRegistry();
   onTestFinished(() => registry.close());
