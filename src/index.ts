@@ -7,6 +7,8 @@ export type {
   BreakerStats,
   Breakers,
   CallContext,
+  ModeOverride,
+  SetMode,
   Verdict,
 } from './breakers/index.ts';
 export type {

@@ -83,7 +83,7 @@ export function createSpillway<const D extends QueueDeclarations = readonly stri
     `Jobs are kept by the ${config.engine} engine (${engine.target}): ${config.engineReason}`,
   );
   const switches = new FileSwitches(config.engine, config.sqlite, logger, systemClock);
-  const breakers = new BreakerRegistry(logger);
+  const breakers = new BreakerRegistry(logger, undefined, switches.settings('breaker'));
   const caches = openCacheOf(config, logger, options.cache);
   return compose<D>(
     { config, logger, engine, registry, switches, breakers, caches },
@@ -110,10 +110,10 @@ function compose<D extends QueueDeclarations>(
   const unfollow = followSwitch(caches, config.cache.enabled, isCacheOn);
   const shutDown = () => {
     unfollow();
-    closing ??= Promise.all([registry.close(), switches.close()]).then(async ([report]) => {
-      // Last: handlers of jobs call through them until their worker is closed.
+    closing ??= registry.close().then(async report => {
+      // Last: handlers of jobs call through them until their worker is closed, and a mode set by hand holds until then.
       breakers.close();
-      await caches.close();
+      await Promise.all([switches.close(), caches.close()]);
       forgetSignals?.();
       logger.debug(report, 'Closed');
       return report;

@@ -13,5 +13,5 @@ export interface Backoff {
 /** @param n from 1. @param random a fraction, 0 <= x < 1. */
 export function backoffMs({ ms, factor, maxMs, jitter }: Backoff, n: number, random: number): number {
   const wait = Math.min(ms * factor ** (n - 1), maxMs);
-  return wait * (1 + jitter * (2 * random - 1));
+  return Math.min(wait * (1 + jitter * (2 * random - 1)), maxMs);
 }

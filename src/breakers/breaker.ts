@@ -2,11 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { backoffMs } from './backoff.ts';
 import { Context } from './call.ts';
-import { Core } from './core.ts';
+import { discardBody } from './classify-http.ts';
+import { Core, type Judgement } from './core.ts';
 import type { BreakerEvents } from './events.ts';
 import type { OpenReason } from './machine.ts';
+import type { ModeOverride, SetMode } from './override.ts';
+import { type About, Overrides } from './overrides.ts';
 import { type Permit, startPermit } from './permit.ts';
-import { changeSettings, checkMode, checkName, type FullOptions, resolveOptions } from './settings.ts';
+import { changeSettings, checkName, type FullOptions, resolveOptions } from './settings.ts';
 import type { Counts, RecentStats } from './stats.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
 import { tell } from './tell.ts';
@@ -18,6 +21,8 @@ export interface BreakerStats extends RecentStats {
   name: string;
   state: BreakerState;
   mode: BreakerMode;
+  /** The mode was set by hand: by whom, why, until when. Absent where it is that of the options. */
+  override?: ModeOverride;
   /** Why it is open. */
   reason?: OpenReason | 'forced';
   /** In how many ms it is worth calling again; 0 now. Absent while it is forced open. */
@@ -33,9 +38,9 @@ export interface BreakerStats extends RecentStats {
 
 /**
  * Who is in the retry loop of a breaker. Two loops, one in the other, would multiply: 3 attempts of 3 are 9 calls of a
- * service that is in trouble already.
+ * service that is in trouble already. What was begun in a loop and goes on after it is in none.
  */
-const retrying = new AsyncLocalStorage<true>();
+const retrying = new AsyncLocalStorage<{ active: boolean }>();
 
 /**
  * A function behind a circuit breaker. `fire` calls it, unless it has failed too often of late; then calls are refused at
@@ -46,6 +51,7 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   readonly #action: Action;
   readonly #options: FullOptions<A, R>;
   readonly #core: Core;
+  readonly #overrides: Overrides;
 
   /** `createBreaker` and `spillway.breaker` know the types of the function. Throws SPILLWAY_INVALID_OPTION. */
   constructor(
@@ -53,6 +59,7 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     action: Action,
     options: BreakerOptions<A, R> = {},
     world: Surroundings = systemSurroundings,
+    overrides: Overrides = new Overrides(world),
   ) {
     super();
     checkName('breaker', name);
@@ -60,6 +67,8 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     this.#action = action;
     this.#options = resolveOptions(name, options);
     this.#core = new Core(name, this.#options, world, this.#tell.bind(this));
+    this.#overrides = overrides;
+    overrides.join(name, (mode, about) => this.#takeUp(mode ?? this.#options.mode, about));
   }
 
   /**
@@ -121,6 +130,11 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     return this.#core.mode;
   }
 
+  /** The mode that was set by hand, if one was. */
+  get override(): ModeOverride | undefined {
+    return this.#overrides.of(this.name);
+  }
+
   /** In how many ms it is worth calling again: 0 now, Infinity while it is forced open. */
   get retryAfterMs(): number {
     return this.#core.retryAfterMs(this.#core.world.monotonic());
@@ -136,13 +150,14 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     const { stats, machine, bulkhead, world } = this.#core;
     const now = world.monotonic();
     const { calls, failures, slow } = machine.window(now);
-    const { state, mode, retryAfterMs } = this;
+    const { state, mode, override, retryAfterMs } = this;
     const forced = mode === 'forced-open';
     const { state: inner } = machine;
     return {
       name: this.name,
       state,
       mode,
+      ...(override === undefined ? {} : { override }),
       ...(forced ? { reason: 'forced' } : inner.kind === 'open' ? { reason: inner.reason } : {}),
       ...(forced ? {} : { retryAfterMs }),
       running: bulkhead.running,
@@ -159,19 +174,19 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
     };
   }
 
-  /** Effective at once; calls that run keep what they started with. Throws SPILLWAY_INVALID_OPTION. */
-  setMode(mode: BreakerMode, change: { by?: string; reason?: string } = {}): void {
-    checkMode(this.name, mode);
-    const previous = this.mode;
-    if (mode === previous) return;
-    this.#core.setMode(mode);
-    const { by, reason } = change;
-    this.#tell('mode', {
-      mode,
-      previous,
-      ...(by === undefined ? {} : { by }),
-      ...(reason === undefined ? {} : { reason }),
-    });
+  /**
+   * Sets the mode by hand. Effective here when it returns; calls that run keep what they started with. It stands before the
+   * options until it is set anew, or `expiresIn` is over. Taken away by `null`, and by `automatic` where the options say so too.
+   *
+   * That of a Spillway's breaker holds in every process of the machine within a second, in those that start too, and survives
+   * a restart: it is kept when the promise resolves. Where there is no file to keep it in (`createBreaker`; the engines redis
+   * and postgres; `:memory:`), it holds in this process.
+   *
+   * Throws SPILLWAY_INVALID_OPTION. Rejects with SPILLWAY_BREAKER_MODE_NOT_KEPT: then it holds in this process only.
+   */
+  setMode(mode: BreakerMode | null, change: SetMode = {}): Promise<void> {
+    const isNone = mode === 'automatic' && this.#options.mode === 'automatic';
+    return this.#overrides.set(this.name, isNone ? null : mode, change);
   }
 
   /**
@@ -192,8 +207,21 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   shutdown(): void {
     if (this.#core.closed) return;
     this.#core.shutdown();
+    this.#overrides.leave(this.name);
     this.#tell('shutdown');
     this.removeAllListeners();
+  }
+
+  #takeUp(mode: BreakerMode, { by, reason, expiresAt }: About): void {
+    const previous = this.mode;
+    if (mode === previous) return;
+    this.#core.setMode(mode);
+    this.#tell('mode', {
+      ...{ mode, previous },
+      ...(by === undefined ? {} : { by }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    });
   }
 
   #attempt(args: A, attempt: number, now: number): Promise<Awaited<R>> {
@@ -251,17 +279,37 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   }
 
   async #persist(args: A): Promise<Awaited<R>> {
+    const { attempts } = this.#core.settings;
+    if (attempts === 1 || retrying.getStore()?.active) {
+      return this.#attempt(args, 1, this.#core.world.monotonic());
+    }
+    const loop = { active: true };
+    try {
+      return await retrying.run(loop, () => this.#loop(args, attempts));
+    } finally {
+      loop.active = false;
+    }
+  }
+
+  async #loop(args: A, attempts: number): Promise<Awaited<R>> {
     const core = this.#core;
-    const attempts = retrying.getStore() ? 1 : core.settings.attempts;
+    const isLast = (attempt: number, judgement: Judgement) => {
+      if (attempt >= attempts || judgement !== 'failure') return true;
+      return core.mode !== 'automatic' || !core.admits(core.world.monotonic());
+    };
     for (let attempt = 1; ; attempt += 1) {
+      let failed: unknown;
       try {
-        return await retrying.run(true, () => this.#attempt(args, attempt, core.world.monotonic()));
+        const result = await this.#attempt(args, attempt, core.world.monotonic());
+        if (isLast(attempt, core.judgeResult(result))) return result;
+        failed = result;
+        discardBody(result);
       } catch (error) {
-        const now = core.world.monotonic();
-        if (attempt >= attempts || core.judge(error) !== 'failure' || !core.admits(now)) throw error;
-        core.stats.at(now).retries += 1;
-        this.#tell('retry', error, attempt + 1);
+        if (isLast(attempt, core.judge(error))) throw error;
+        failed = error;
       }
+      core.stats.at(core.world.monotonic()).retries += 1;
+      this.#tell('retry', failed, attempt + 1);
       const { retryMs: ms, retryFactor: factor, retryMaxMs: maxMs, retryJitter: jitter } = core.settings;
       await core.sleep(backoffMs({ ms, factor, maxMs, jitter }, attempt, core.world.random()));
     }

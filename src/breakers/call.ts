@@ -27,7 +27,9 @@ export class Context implements CallContext {
 export class Call extends Due {
   readonly #core: Core;
   epoch: Epoch;
-  readonly startedAt: number;
+  startedAt: number;
+  /** Since when its consumer has the turn. */
+  idleSince: number | undefined;
   readonly args: unknown[];
   /** Where somebody wants its signal. */
   readonly context: Context | undefined;
@@ -47,6 +49,11 @@ export class Call extends Due {
 
   expire(): void {
     this.#core.timedOut(this);
+  }
+
+  /** What it did not spend idle, ms. */
+  latencyMs(now: number): number {
+    return (this.idleSince ?? now) - this.startedAt;
   }
 }
 

@@ -6,6 +6,8 @@ interface ResponseLike {
   readonly status?: unknown;
   readonly statusCode?: unknown;
   readonly headers?: unknown;
+  readonly data?: unknown;
+  readonly body?: unknown;
 }
 
 /** Where clients keep the response of an error: fetch wrappers, OpenAI and Anthropic, the AI SDK, axios, got. */
@@ -22,15 +24,22 @@ const REQUEST_AT_FAULT: ReadonlySet<unknown> = new Set([
   'string_above_max_length',
   'content_filter',
   'content_policy_violation',
-  'invalid_request_error',
   'invalid_prompt',
 ]);
 
-/** Answered with 429, but waiting does not help. */
-const NO_MONEY: ReadonlySet<unknown> = new Set([
+/** The type of whatever is no fault of the server: OpenAI gives it to wrong keys as well, so these statuses go before it. */
+const NOT_THE_SERVER = 'invalid_request_error';
+const SAYS_MORE: ReadonlySet<unknown> = new Set([401, 402, 403, 407, 429]);
+
+/** A key that is refused, an account that is empty: whatever the status, often 429 or 400, waiting does not help. */
+const CREDENTIALS: ReadonlySet<unknown> = new Set([
+  'invalid_api_key',
+  'authentication_error',
+  'account_deactivated',
   'insufficient_quota',
   'billing_hard_limit_reached',
   'billing_not_active',
+  'billing_error',
   'credit_balance_too_low',
 ]);
 
@@ -38,7 +47,17 @@ const NO_MONEY: ReadonlySet<unknown> = new Set([
 export function classifyResponse(response: unknown): Verdict {
   const { status, statusCode, headers } = (response ?? {}) as ResponseLike;
   const code = status ?? statusCode;
-  return typeof code === 'number' ? byStatus(code, headers, []) : 'success';
+  return typeof code === 'number' ? byStatus(code, headers) : 'success';
+}
+
+/** Of a response that nobody will read, of fetch or undici: or its connection would wait for that. */
+export function discardBody(response: unknown): void {
+  const { body } = (response ?? {}) as { body?: { cancel?(): unknown; dump?(): unknown } | null };
+  const discard = body?.cancel ?? body?.dump;
+  if (typeof discard !== 'function') return;
+  Promise.resolve()
+    .then(() => discard.call(body))
+    .catch(() => undefined);
 }
 
 /** What the error of an HTTP client says; undefined when it carries no status. */
@@ -46,18 +65,19 @@ export function classifyHttpError(error: object): Verdict | undefined {
   const like = error as HttpErrorLike;
   const { response } = like;
   const codes = codesOf(like);
+  if (codes.some(code => CREDENTIALS.has(code))) return 'credentials';
   if (codes.some(code => REQUEST_AT_FAULT.has(code))) return 'success';
   const status = [like.status, like.statusCode, response?.status, response?.statusCode].find(
     each => typeof each === 'number' && each >= 400,
   );
+  if (codes.includes(NOT_THE_SERVER) && !SAYS_MORE.has(status)) return 'success';
   if (status === undefined) return undefined;
-  return byStatus(status as number, like.headers ?? like.responseHeaders ?? response?.headers, codes);
+  return byStatus(status as number, like.headers ?? like.responseHeaders ?? response?.headers);
 }
 
-function byStatus(status: number, headers: unknown, codes: readonly unknown[]): Verdict {
+function byStatus(status: number, headers: unknown): Verdict {
   if (status < 400) return 'success';
   if (status === 401 || status === 402 || status === 403 || status === 407) return 'credentials';
-  if (status === 429 && codes.some(code => NO_MONEY.has(code))) return 'credentials';
   if (status === 429) return { coolDownMs: retryAfterMs(headers) };
   // 408 and 425: it was too slow, or too early, and says nothing against the request.
   if (status < 500 && status !== 408 && status !== 425) return 'success';
@@ -65,14 +85,20 @@ function byStatus(status: number, headers: unknown, codes: readonly unknown[]): 
   return coolDownMs === undefined ? 'failure' : { coolDownMs };
 }
 
-/** `error.code` of OpenAI's SDK; a body `{ error: { code, type } }`; Anthropic's `{ error: { error: { type } } }`. */
+/**
+ * `error.code` of OpenAI's SDK; a body `{ error: { code, type } }`, which axios keeps in `response.data`, got in `response.body`, the AI
+ * SDK in `data`; Anthropic's `{ error: { error: { type } } }`.
+ */
 function codesOf(like: HttpErrorLike): unknown[] {
   const codes: unknown[] = [like.code, like.type];
-  let inner: unknown = like.error;
-  for (let depth = 0; depth < 2 && typeof inner === 'object' && inner !== null; depth += 1) {
-    const { code, type, error } = inner as NonNullable<HttpErrorLike['error']>;
-    codes.push(code, type);
-    inner = error;
+  for (const holder of [like, like.data, like.response?.data, like.response?.body]) {
+    if (typeof holder !== 'object' || holder === null) continue;
+    let inner: unknown = (holder as HttpErrorLike).error;
+    for (let depth = 0; depth < 2 && typeof inner === 'object' && inner !== null; depth += 1) {
+      const { code, type, error } = inner as NonNullable<HttpErrorLike['error']>;
+      codes.push(code, type);
+      inner = error;
+    }
   }
   return codes;
 }

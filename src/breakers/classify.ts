@@ -16,7 +16,9 @@ export function classifyError(error: unknown): Verdict {
     if ((each as { name?: unknown }).name === 'AbortError') return 'ignore';
     const verdict = classifyPostgresError(each) ?? classifyMongoError(each) ?? classifyHttpError(each);
     if (verdict !== undefined) return verdict;
-    each = (each as { cause?: unknown }).cause;
+    const { cause, lastError } = each as { cause?: unknown; lastError?: unknown };
+    // The AI SDK's, after attempts of its own.
+    each = cause ?? lastError;
   }
   return 'failure';
 }

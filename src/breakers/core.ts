@@ -8,7 +8,7 @@ import { type CoreOptions, type FullSettings, machineSettings } from './settings
 import { Stats } from './stats.ts';
 import type { Surroundings, Timer } from './surroundings.ts';
 import type { BreakerMode } from './types.ts';
-import type { Verdict } from './verdict.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
 
 export type Tell = <Name extends keyof BreakerEvents>(event: Name, ...args: BreakerEvents[Name]) => void;
 
@@ -32,6 +32,7 @@ export class Core {
   mode: BreakerMode;
   closed = false;
   #alerted = false;
+  #warned = false;
   #openedAt = 0;
   #reopening: Timer | undefined;
 
@@ -66,10 +67,11 @@ export class Core {
     this.mode = mode;
     if (mode === 'forced-open') {
       if (kind !== 'open') this.tell('open', { reason: 'forced', openForMs: undefined });
-      this.bulkhead.dismiss();
     } else if (wasForced && kind === 'closed') {
       this.tell('close');
     }
+    // By hand, no call waits for a place: it is refused, or let through.
+    if (mode !== 'automatic') this.bulkhead.dismiss();
   }
 
   shutdown(): void {
@@ -126,21 +128,19 @@ export class Core {
       this.#late(call, now);
       return;
     }
-    const judge = this.#classifyResult;
-    const verdict = judge === undefined ? 'success' : judged(judge as (value: unknown) => Verdict, value);
-    this.#end(call, now, verdict, value);
+    this.#end(call, now, this.judgeResult(value), value);
   }
 
   failed(call: Call, error: unknown): void {
     const now = this.world.monotonic();
     if (call.ended) this.#late(call, now);
-    else this.#end(call, now, judged(this.#classify, error), error);
+    else this.#end(call, now, this.#judged(this.#classify, error), error);
   }
 
   timedOut(call: Call, error: unknown = timeoutOf(this.name, call)): void {
     const now = this.world.monotonic();
     this.stats.at(now).timeouts += 1;
-    this.tell('timeout', error, now - call.startedAt);
+    this.tell('timeout', error, call.latencyMs(now), call.args);
     this.#end(call, now, 'failure', error);
     if (this.mode === 'metrics-only') return;
     call.cut?.(error);
@@ -152,25 +152,38 @@ export class Core {
     if (!call.ended) this.#end(call, this.world.monotonic(), 'ignore', undefined);
   }
 
+  /** What comes now is its consumer's time, until it is `alive`. */
+  idle(call: Call): void {
+    call.idleSince ??= this.world.monotonic();
+  }
+
   /** It makes progress: if it is a probe, its longest wait begins anew. */
   alive(call: Call): void {
-    const { probeWait } = call;
+    const { probeWait, idleSince } = call;
+    if (idleSince !== undefined) call.startedAt += this.world.monotonic() - idleSince;
+    call.idleSince = undefined;
     if (probeWait === undefined || !this.#deadlines.remove(probeWait)) return;
     this.#deadlines.add(probeWait, this.world.monotonic() + this.settings.probeWaitMs);
   }
 
-  /** A probe that should have had an outcome by now: it counts as failed, and goes on. */
+  /** A probe that should have had an outcome by now: it counts as failed, unless it waits for its consumer, and goes on. */
   hung(call: Call): void {
     const { epoch } = call;
     call.epoch = REFUSED;
-    this.machine.record(epoch, this.world.monotonic(), true, false);
+    if (call.idleSince !== undefined) this.machine.release(epoch);
+    else this.machine.record(epoch, this.world.monotonic(), true, false);
   }
 
   judge(error: unknown): Judgement {
     if (error instanceof SpillwayError && error.details.breaker === this.name) {
       return error.code === 'SPILLWAY_BREAKER_TIMEOUT' ? 'failure' : 'refused';
     }
-    return judged(this.#classify, error);
+    return this.#judged(this.#classify, error);
+  }
+
+  judgeResult(result: unknown): Verdict {
+    const judge = this.#classifyResult as ((result: unknown) => Verdict) | undefined;
+    return judge === undefined ? 'success' : this.#judged(judge, result);
   }
 
   /** Counts and tells a refusal; the error to reject with. */
@@ -218,7 +231,7 @@ export class Core {
   }
 
   #count(call: Call, now: number, verdict: Verdict, outcome: unknown): void {
-    const latencyMs = now - call.startedAt;
+    const latencyMs = call.latencyMs(now);
     const counts = this.stats.at(now);
     if (verdict === 'ignore') {
       counts.ignored += 1;
@@ -255,6 +268,19 @@ export class Core {
     if (this.#alerted) return;
     this.#alerted = true;
     this.tell('alert', { reason: 'credentials', error });
+  }
+
+  /** A judge that fails, or gives what is no verdict, must not decide that all is well. */
+  #judged(judge: (value: unknown) => Verdict, value: unknown): Verdict {
+    try {
+      const given: unknown = judge(value);
+      const verdict = verdictOf(given);
+      if (verdict !== undefined) return verdict;
+      if (given instanceof Promise) given.catch(() => undefined);
+      if (!this.#warned) process.emitWarning(noVerdict(this.name, given));
+      this.#warned = true;
+    } catch {}
+    return 'failure';
   }
 
   #late(call: Call, now: number): void {
@@ -315,13 +341,9 @@ function timeoutOf(name: string, { until, startedAt }: Call): SpillwayError {
   });
 }
 
-/** A judge that fails must not decide that all is well. */
-function judged(judge: (value: unknown) => Verdict, value: unknown): Verdict {
-  try {
-    return judge(value);
-  } catch {
-    return 'failure';
-  }
+function noVerdict(name: string, given: unknown): string {
+  const shown = given instanceof Promise ? 'a promise' : String(given);
+  return `Breaker ${name}: classify or classifyResult gave ${shown}, which is no verdict and counts as 'failure'; there are 'success', 'failure', 'ignore', 'credentials' and { coolDownMs }`;
 }
 
 function openMessage(name: string, retryAfterMs: number): string {

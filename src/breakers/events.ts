@@ -13,6 +13,8 @@ export interface ModeChange {
   readonly previous: BreakerMode;
   readonly by?: string;
   readonly reason?: string;
+  /** Until then it is set, ms since 1970; absent: until it is set anew. */
+  readonly expiresAt?: number;
 }
 
 /** Somebody must do something: the service refuses every call for its key, its payment or its rights. */
@@ -31,7 +33,7 @@ export interface BreakerEvents {
   success: [result: unknown, latencyMs: number];
   /** After `timeout`, for one that timed out. */
   failure: [error: unknown, latencyMs: number, args: unknown[]];
-  timeout: [error: unknown, latencyMs: number];
+  timeout: [error: unknown, latencyMs: number, args: unknown[]];
   reject: [error: unknown];
   semaphoreLocked: [error: unknown, latencyMs: number];
   fallback: [result: unknown, error: unknown];
@@ -40,6 +42,7 @@ export interface BreakerEvents {
   halfOpen: [openMs: number];
   close: [];
   shutdown: [];
+  /** `error` is the result where that is what failed. */
   retry: [error: unknown, attempt: number];
   /** The function settled after its timeout. */
   late: [latencyMs: number];

@@ -1,5 +1,5 @@
 export { Breaker, type BreakerStats } from './breaker.ts';
-export { type BudgetOptions, createBudget } from './chain/budget.ts';
+export { type Budget, type BudgetOptions, createBudget } from './chain/budget.ts';
 export type { Chain } from './chain/chain.ts';
 export { type ChatRequest, type OpenAiOptions, openAiProvider } from './chain/openai.ts';
 export type {
@@ -19,6 +19,7 @@ export type { FetchLike, GuardFetch, GuardOptions } from './guards/fetch.ts';
 export type { MongoClientLike } from './guards/mongo.ts';
 export type { PoolLike } from './guards/pg.ts';
 export type { OpenReason } from './machine.ts';
+export type { KeptMode, ModeOverride, ModeStore, SetMode } from './override.ts';
 export type { Permit } from './permit.ts';
 export { presets } from './presets.ts';
 export {

@@ -5,6 +5,11 @@ import type { CallContext } from './types.ts';
 /** Leave to do one piece of work. It ends with `succeed`, `fail`, `timeOut` or `abandon`, one of which must be called; the first counts. */
 export interface Permit {
   readonly context: CallContext;
+  /**
+   * What comes now is the time of whoever consumes it, until `alive`: no part of its latency, and a probe that is idle too long
+   * has not failed; it only gives its place to another.
+   */
+  idle(): void;
   /** It makes progress: a probe that takes long is not taken for one that hangs. */
   alive(): void;
   succeed(result?: unknown): void;
@@ -30,6 +35,7 @@ export function startPermit(core: Core, anyway: boolean): Permit {
   if (call === undefined) throw core.refuse(now);
   return {
     context,
+    idle: () => core.idle(call),
     alive: () => core.alive(call),
     succeed: result => {
       if (!call.ended) core.succeeded(call, result);

@@ -4,11 +4,14 @@ import { SpillwayError } from '../shared/errors.ts';
 import { type Logger, silentLogger } from '../shared/logger.ts';
 import { Breaker, type BreakerStats } from './breaker.ts';
 import { Chain } from './chain/chain.ts';
+import { checkProviders, resolveChain } from './chain/settings.ts';
 import type { ChainOptions, Provider } from './chain/types.ts';
 import type { BreakersEvents, ModeChange } from './events.ts';
 import { type FetchLike, type GuardFetch, type GuardOptions, guardFetch } from './guards/fetch.ts';
 import { guardMongo, type MongoClientLike } from './guards/mongo.ts';
 import { guardPool, type PoolLike } from './guards/pg.ts';
+import type { ModeStore, SetMode } from './override.ts';
+import { type About, Overrides } from './overrides.ts';
 import { checkName } from './settings.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
 import { runTask } from './task.ts';
@@ -27,8 +30,8 @@ export interface Breakers extends Pick<EventEmitter<BreakersEvents>, 'on' | 'onc
   stats(): Record<string, BreakerStats>;
   /** The breaker of this name. Throws SPILLWAY_UNKNOWN_BREAKER. */
   get(name: string): Breaker<never[], unknown>;
-  /** As `Breaker.setMode`. Throws SPILLWAY_UNKNOWN_BREAKER and SPILLWAY_INVALID_OPTION. */
-  setMode(name: string, mode: BreakerMode, change?: { by?: string; reason?: string }): void;
+  /** As `Breaker.setMode`. Throws SPILLWAY_UNKNOWN_BREAKER and as that does. */
+  setMode(name: string, mode: BreakerMode | null, change?: SetMode): Promise<void>;
   /** A `fetch` behind a breaker. */
   readonly fetch: GuardFetch;
   /** A node-postgres pool behind a breaker; see `guardPool`. */
@@ -76,12 +79,15 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
   readonly #breakers = new Map<string, Registered>();
   readonly #logger: Logger;
   readonly #world: Surroundings;
+  readonly #overrides: Overrides;
   #closed = false;
 
-  constructor(logger: Logger = silentLogger, world: Surroundings = systemSurroundings) {
+  /** @param modes where modes set by hand are kept for other processes; without, each holds in this one. */
+  constructor(logger: Logger = silentLogger, world: Surroundings = systemSurroundings, modes?: ModeStore) {
     super();
     this.#logger = logger;
     this.#world = world;
+    this.#overrides = new Overrides(world, modes, logger);
   }
 
   readonly breaker: MakeBreaker = <A extends unknown[], R>(
@@ -95,7 +101,7 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
       if (known.action !== action || !isDeepStrictEqual(known.options, { ...options })) throw exists(name);
       return known.breaker as unknown as Breaker<A, R>;
     }
-    const breaker = new Breaker<A, R>(name, action, options, this.#world);
+    const breaker = new Breaker<A, R>(name, action, options, this.#world, this.#overrides);
     const registered = breaker as unknown as Breaker<never[], unknown>;
     this.#breakers.set(name, { breaker: registered, action, options: { ...options } });
     breaker.once('shutdown', () => this.#breakers.delete(name));
@@ -109,14 +115,19 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
     options: ChainOptions<A, R, C> = {},
   ): Chain<A, R, C> => {
     checkName('chain', name);
-    const names = new Set(Array.isArray(providers) ? providers.map(provider => provider.name) : []);
-    if (names.size === 0 || names.size < providers.length) throw wrongProviders(name);
-    const candidates = providers.map(provider => {
-      checkName('provider', provider.name);
-      const own = { preset: 'ai', ...provider.breaker, withContext: true } as const;
-      return { provider, breaker: this.breaker(provider.name, runTask, own) };
-    });
-    return new Chain(name, candidates, options, this.#world);
+    checkProviders(name, providers);
+    const settings = resolveChain(name, options);
+    const before = new Set(this.#breakers.keys());
+    try {
+      const candidates = providers.map(provider => {
+        const own = { preset: 'ai', ...provider.breaker, withContext: true } as const;
+        return { provider, breaker: this.breaker(provider.name, runTask, own) };
+      });
+      return new Chain(name, candidates, settings, this.#world);
+    } catch (error) {
+      for (const [made, { breaker }] of [...this.#breakers]) if (!before.has(made)) breaker.shutdown();
+      throw error;
+    }
   };
 
   stats(): Record<string, BreakerStats> {
@@ -134,8 +145,8 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
     );
   }
 
-  setMode(name: string, mode: BreakerMode, change?: { by?: string; reason?: string }): void {
-    this.get(name).setMode(mode, change);
+  setMode(name: string, mode: BreakerMode | null, change?: SetMode): Promise<void> {
+    return this.get(name).setMode(mode, change);
   }
 
   readonly fetch = ((name: string, options?: GuardOptions, fetch?: FetchLike) =>
@@ -151,12 +162,20 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
 
   close(): void {
     this.#closed = true;
+    this.#overrides.close();
     for (const { breaker } of [...this.#breakers.values()]) breaker.shutdown();
   }
 
   /** Nothing that happens to a breaker is silent: a line in the log, and an event here. */
   #watch(breaker: Breaker<never[], unknown>): void {
-    const { name } = breaker;
+    const { name, override } = breaker;
+    if (override !== undefined) {
+      const { mode } = override;
+      this.#logger.warn(
+        { breaker: name, ...override },
+        `Breaker ${name} is ${mode}, set by hand${said(override)}`,
+      );
+    }
     const pass = <Event extends keyof BreakersEvents>(event: Event, ...args: BreakersEvents[Event]) =>
       tell(() => this.emit(event, ...(args as never)));
     breaker.on('open', why => {
@@ -191,15 +210,6 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
   }
 }
 
-function wrongProviders(chain: string): SpillwayError {
-  const range = 'a list of at least one provider, each with a name of its own';
-  return new SpillwayError(
-    'SPILLWAY_INVALID_OPTION',
-    `Option providers of chain ${JSON.stringify(chain)} must be ${range}`,
-    { details: { chain, option: 'providers', range } },
-  );
-}
-
 function exists(name: string): SpillwayError {
   return new SpillwayError(
     'SPILLWAY_BREAKER_EXISTS',
@@ -208,6 +218,12 @@ function exists(name: string): SpillwayError {
   );
 }
 
-function modeMessage(name: string, { mode, previous, by, reason }: ModeChange): string {
-  return `Breaker ${name} is ${mode}, was ${previous}${by ? ` (by ${by}${reason ? `: ${reason}` : ''})` : ''}`;
+function modeMessage(name: string, change: ModeChange): string {
+  return `Breaker ${name} is ${change.mode}, was ${change.previous}${said(change)}`;
+}
+
+function said({ by, reason, expiresAt }: About): string {
+  const until = expiresAt === undefined ? '' : `until ${new Date(expiresAt).toISOString()}`;
+  const who = by === undefined ? reason : `by ${by}${reason === undefined ? '' : `: ${reason}`}`;
+  return `${until && `, ${until}`}${who === undefined ? '' : ` (${who})`}`;
 }

@@ -54,3 +54,12 @@ it('limits move with what they bound, unless they are given', () => {
   expect(() => breaker.configure({ openMaxMs: 1 })).toThrow('from openMs (900000) up');
   expect(() => breaker.configure({ mode: 'disabled' } as object)).toThrow('Option mode of breaker "b"');
 });
+
+it('what is in an option that nobody knows is not shown: it may be a secret', () => {
+  const options = { apiKey: 'sk-live-1', headers: { authorization: 'sk-live-2' } };
+  for (const [option, value] of Object.entries(options)) {
+    const making = () => make({ [option]: value });
+    expect(making).toThrow(`Option ${option} of breaker "b" must be absent`);
+    expect(making).not.toThrow('sk-live');
+  }
+});

@@ -136,6 +136,10 @@ const fromOpossum: Readonly<Record<string, string>> = {
   capacity: 'concurrency',
   errorFilter: "classify, answering 'success'",
   abortController: 'withContext, whose signal is each call’s own',
+  autoRenewAbortController: 'withContext, whose signal is each call’s own',
+  enabled: "mode: 'disabled' where it is false,",
+  allowWarmUp: 'minimumCalls',
+  name: 'the first argument',
 };
 
 /** Throws SPILLWAY_INVALID_OPTION, which names the option, its range and the value received. */
@@ -239,13 +243,15 @@ function check(breaker: string, given: object, known: Readonly<Record<string, Ru
       const instead = Object.hasOwn(fromOpossum, option)
         ? `opossum's ${option} is ${fromOpossum[option]} here`
         : `there are ${Object.keys(known).join(', ')}`;
-      throw invalid(breaker, option, `absent: there is no such option (${instead})`, value);
+      // A text or an object that nobody knows may be a secret.
+      const told = typeof value === 'number' || typeof value === 'boolean' ? value : typeof value;
+      throw invalid(breaker, option, `absent: there is no such option (${instead})`, told);
     }
     if (!rule.accepts(value)) throw invalid(breaker, option, rule.range, value);
   }
 }
 
-function invalid(breaker: string, option: string, range: string, value: unknown): SpillwayError {
+export function invalid(breaker: string, option: string, range: string, value: unknown): SpillwayError {
   return new SpillwayError(
     'SPILLWAY_INVALID_OPTION',
     `Option ${option} of breaker ${JSON.stringify(breaker)} must be ${range}; received ${shown(value)}`,

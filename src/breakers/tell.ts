@@ -3,6 +3,11 @@ export function tell(listeners: () => void): void {
   try {
     listeners();
   } catch (error) {
-    process.emitWarning(error instanceof Error ? error : String(error));
+    warn(error);
   }
+}
+
+/** Of what failed beside a call, and is no reason to fail it. */
+export function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
 }

@@ -16,5 +16,16 @@ export type Verdict =
   | 'credentials'
   | { readonly coolDownMs: number | undefined };
 
-/** Judges an error; one that throws itself counts as `failure`. */
+/** Judges an error; one that throws itself, or gives no verdict, counts as `failure`. */
 export type Classify = (error: unknown) => Verdict;
+
+const WORDS: ReadonlySet<unknown> = new Set(['success', 'failure', 'ignore', 'credentials']);
+
+/** What a judge of the user's gave, if it is a verdict. A pause that is no number is one of the usual length. */
+export function verdictOf(given: unknown): Verdict | undefined {
+  if (WORDS.has(given)) return given as Verdict;
+  if (typeof given !== 'object' || given === null || !('coolDownMs' in given)) return undefined;
+  const { coolDownMs } = given;
+  if (coolDownMs === undefined || Number.isNaN(coolDownMs)) return { coolDownMs: undefined };
+  return typeof coolDownMs === 'number' ? { coolDownMs: Math.max(0, coolDownMs) } : undefined;
+}

@@ -71,6 +71,27 @@ it('takes the name of a chain as well', async () => {
   await expect(run).rejects.toThrow(WaitingError);
 });
 
+it('does not draw jobs a hundred times a second when nobody can say how long it will take', async () => {
+  // A budget that is spent: no breaker is open.
+  const error = new SpillwayError('SPILLWAY_CHAIN_UNAVAILABLE', 'none', { details: { chain: 'answer' } });
+  const run = gateOf({ name: 'answer', retryAfterMs: 0 }).run(job, 'token', () => Promise.reject(error));
+  await expect(run).rejects.toThrow(WaitingError);
+  await vi.advanceTimersByTimeAsync(249);
+  expect([paused, resumes]).toEqual([true, 0]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect([paused, resumes]).toEqual([false, 1]);
+});
+
+it('resumes soon after a refusal that was over when it came', async () => {
+  const error = new SpillwayError('SPILLWAY_BREAKER_OPEN', 'open', {
+    details: { breaker: 'service', retryAfterMs: 1 },
+  });
+  const run = gateOf({ name: 'service', retryAfterMs: 0 }).run(job, 'token', () => Promise.reject(error));
+  await expect(run).rejects.toThrow(WaitingError);
+  await vi.advanceTimersByTimeAsync(10);
+  expect([paused, resumes]).toEqual([false, 1]);
+});
+
 it.each([
   ['another breaker', refusal('other')],
   ['the service itself', new Error('down')],

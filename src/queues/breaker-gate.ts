@@ -1,5 +1,5 @@
 import { type Job, WaitingError } from 'bullmq';
-import { isSpillwayError } from '../shared/errors.ts';
+import { isSpillwayError, type SpillwayError } from '../shared/errors.ts';
 
 /** What a worker asks of the breaker its handler calls through; a breaker or a provider chain of Spillway. */
 export interface WorkerBreaker {
@@ -45,8 +45,10 @@ export class BreakerGate {
     try {
       return await handler();
     } catch (error) {
-      if (this.#isRefusal(error)) return this.#giveBack(job, token);
-      throw error;
+      if (!this.#isRefusal(error)) throw error;
+      // Without a time: a budget is spent, or all places are taken. No breaker tells when that is over.
+      const isKnown = typeof error.details.retryAfterMs === 'number';
+      return this.#giveBack(job, token, isKnown ? SHORTEST_WAIT_MS : LOOK_EVERY_MS);
     }
   }
 
@@ -62,20 +64,24 @@ export class BreakerGate {
     this.letGo();
   }
 
-  async #giveBack(job: Pick<Job, 'moveToWait'>, token: string): Promise<never> {
-    this.#pause();
+  async #giveBack(
+    job: Pick<Job, 'moveToWait'>,
+    token: string,
+    shortestMs = SHORTEST_WAIT_MS,
+  ): Promise<never> {
+    this.#pause(shortestMs);
     await job.moveToWait(token);
     throw new WaitingError();
   }
 
-  #pause(): void {
+  #pause(shortestMs: number): void {
     if (this.#stopped || this.#timer !== undefined || this.#worker.isPaused()) return;
     this.#worker.pause();
-    this.#wait();
+    this.#wait(shortestMs);
   }
 
-  #wait(): void {
-    const ms = Math.min(Math.max(this.#breaker.retryAfterMs, SHORTEST_WAIT_MS), LOOK_EVERY_MS);
+  #wait(shortestMs = SHORTEST_WAIT_MS): void {
+    const ms = Math.min(Math.max(this.#breaker.retryAfterMs, shortestMs), LOOK_EVERY_MS);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#breaker.retryAfterMs > 0) this.#wait();
@@ -84,10 +90,9 @@ export class BreakerGate {
   }
 
   /** Of this very breaker: another one that is open is the handler's own affair. */
-  #isRefusal(error: unknown): boolean {
-    const refused =
-      isSpillwayError(error, 'SPILLWAY_BREAKER_OPEN') || isSpillwayError(error, 'SPILLWAY_CHAIN_UNAVAILABLE');
-    if (!refused) return false;
+  #isRefusal(error: unknown): error is SpillwayError {
+    if (!isSpillwayError(error)) return false;
+    if (error.code !== 'SPILLWAY_BREAKER_OPEN' && error.code !== 'SPILLWAY_CHAIN_UNAVAILABLE') return false;
     const { breaker, chain } = error.details;
     return breaker === this.#breaker.name || chain === this.#breaker.name;
   }

@@ -1,5 +1,5 @@
 import type { EngineName, SqliteOptions } from '../config/index.ts';
-import { openSwitches, type SwitchStore } from '../engines/failover/index.ts';
+import { openSwitches, type Switch, type SwitchStore } from '../engines/failover/index.ts';
 import type { Clock } from '../shared/clock.ts';
 import { durationRange, parseDuration } from '../shared/duration.ts';
 import { SpillwayError } from '../shared/errors.ts';
@@ -48,6 +48,28 @@ export interface Switches {
   get(name: SwitchName): Promise<SwitchState>;
   /** All there are. */
   list(): Promise<SwitchState[]>;
+}
+
+/** A setting that is kept as the switches are, of what has more to it than on and off. */
+export interface LiveSetting {
+  readonly name: string;
+  /** null: nothing is set any more. */
+  readonly value: string | null;
+  readonly by: string;
+  readonly reason: string;
+  /** Ms since 1970; null = it stands until it is set anew. */
+  readonly expiresAt: number | null;
+  /** When it was set, ms since 1970. */
+  readonly at: number;
+}
+
+/** Settings of one kind, for a room that gives them their meaning. All reject and throw as `Switches` does. */
+export interface LiveSettings {
+  /** Those in force, before any turn of the event loop. */
+  readNow(): LiveSetting[];
+  read(): Promise<LiveSetting[]>;
+  /** Durable when it resolves; seen by those who read in every process of the machine. */
+  write(name: string, setting: Omit<LiveSetting, 'name' | 'at'>): Promise<void>;
 }
 
 const longestMs = 365 * 86_400_000;
@@ -101,11 +123,44 @@ export class FileSwitches implements Switches {
     return Promise.all(switchNames.map(name => this.get(name)));
   }
 
+  /** Settings of a kind, by names of their own; undefined on an engine that has no file for other processes to see. */
+  settings(kind: string): LiveSettings | undefined {
+    if (!this.#hasFile || this.#sqlite.file === ':memory:') return undefined;
+    const prefix = `${kind}:`;
+    const ofKind = (found: readonly Switch[]) =>
+      found
+        .filter(({ name }) => name.startsWith(prefix))
+        .map(({ name, value, setting, by, reason, expiresAt, at }) => ({
+          ...{ name: name.slice(prefix.length), value: value === 'on' ? (setting ?? null) : null },
+          ...{ by, reason, expiresAt, at },
+        }));
+    return {
+      readNow: () => ofKind(this.#openFile().inForceNow()),
+      read: async () => ofKind(await this.#openFile().inForce()),
+      write: async (name, { value, ...about }) => {
+        const setting = value === null ? { value: 'off' as const } : { value: 'on' as const, setting: value };
+        await this.#openFile().set(prefix + name, { ...setting, ...about });
+      },
+    };
+  }
+
+  get #hasFile(): boolean {
+    return this.#engine === 'failover' || this.#engine === 'sqlite';
+  }
+
   #open(): SwitchStore | undefined {
-    if (this.#closed) throw new SpillwayError('SPILLWAY_CLOSED', 'This Spillway is closed');
-    if (this.#engine !== 'failover' && this.#engine !== 'sqlite') return undefined;
+    this.#refuseIfClosed();
+    return this.#hasFile ? this.#openFile() : undefined;
+  }
+
+  #openFile(): SwitchStore {
+    this.#refuseIfClosed();
     this.#store ??= openSwitches(this.#sqlite);
     return this.#store;
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closed) throw new SpillwayError('SPILLWAY_CLOSED', 'This Spillway is closed');
   }
 
   async close(): Promise<void> {

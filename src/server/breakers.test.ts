@@ -1,12 +1,15 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fastify } from 'fastify';
 import { expect, it, onTestFinished } from 'vitest';
-import { createSpillway } from '../index.ts';
+import { tempDir } from '../../test/support/temp-dir.ts';
+import { createSpillway, type SpillwayOptions } from '../index.ts';
 import { breakerRoutes } from './breakers.ts';
 import type { Authorize } from './route-options.ts';
 
-async function serve(authorize?: Authorize) {
+async function serve(authorize?: Authorize, sqlite: SpillwayOptions['sqlite'] = { file: ':memory:' }) {
   const spillway = createSpillway({
-    sqlite: { file: ':memory:' },
+    ...(sqlite && { sqlite }),
     logger: false,
     handleSignals: false,
     environment: {},
@@ -47,15 +50,45 @@ it('tells how each breaker is doing, and changes a mode', async () => {
 });
 
 it.each([
-  ['an unknown breaker', 'x', { mode: 'disabled' }, 404],
-  ['an unknown mode', 'mail 1', { mode: 'off' }, 400],
-  ['no mode', 'mail 1', {}, 400],
-  ['a line break', 'mail 1', { mode: 'disabled', by: 'ada\nroot' }, 400],
-  ['a long reason', 'mail 1', { mode: 'disabled', reason: 'x'.repeat(501) }, 400],
-])('%s is refused', async (_name, breaker, body, expected) => {
+  ['an unknown breaker', 'x', { mode: 'disabled' }, 404, 'SPILLWAY_UNKNOWN_BREAKER'],
+  ['an unknown mode', 'mail 1', { mode: 'off' }, 400, 'SPILLWAY_INVALID_OPTION'],
+  ['a mode that every object has', 'mail 1', { mode: 'constructor' }, 400, 'SPILLWAY_INVALID_OPTION'],
+  ['a line break', 'mail 1', { mode: 'disabled', by: 'ada\nroot' }, 400, 'SPILLWAY_INVALID_OPTION'],
+  ['a long reason', 'mail 1', { mode: 'disabled', reason: 'x'.repeat(501) }, 400, 'SPILLWAY_INVALID_OPTION'],
+  ['no time', 'mail 1', { mode: 'disabled', expiresIn: 'soon' }, 400, 'SPILLWAY_INVALID_OPTION'],
+  ['no mode', 'mail 1', {}, 400, 'INVALID_REQUEST'],
+  ['a list of modes', 'mail 1', { mode: ['disabled'] }, 400, 'INVALID_REQUEST'],
+  ['a misspelt field', 'mail 1', { mode: 'disabled', expires: '5m' }, 400, 'INVALID_REQUEST'],
+  ['no object', 'mail 1', null, 400, 'INVALID_REQUEST'],
+])('%s is refused', async (_name, breaker, body, expected, expectedCode) => {
   const { setMode, spillway } = await serve(() => true);
-  expect((await setMode(breaker, body))[0]).toBe(expected);
+  const [status, { code }] = await setMode(breaker, body);
+  expect([status, code]).toEqual([expected, expectedCode]);
   expect(spillway.breakers.get('mail 1').mode).toBe('automatic');
+});
+
+it('null takes a mode away that was set by hand', async () => {
+  const { spillway, setMode } = await serve(() => true);
+  await setMode('mail 1', { mode: 'disabled', expiresIn: 60_000 });
+  const breaker = spillway.breakers.get('mail 1');
+  expect(breaker.override).toMatchObject({ mode: 'disabled', expiresAt: expect.any(Number) });
+  expect(await setMode('mail 1', { mode: null })).toEqual([
+    200,
+    expect.objectContaining({ mode: 'automatic' }),
+  ]);
+  expect(breaker.override).toBeUndefined();
+});
+
+it('503 when it holds in this process only', async () => {
+  const file = join(tempDir('breaker-routes'), 'jobs.db');
+  const { spillway, setMode } = await serve(() => true, { file, busyTimeoutMs: 100 });
+  await spillway.breakers.setMode('mail 1', 'metrics-only');
+  const other = new DatabaseSync(file);
+  onTestFinished(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  const [status, { code }] = await setMode('mail 1', { mode: 'disabled' });
+  expect([status, code]).toEqual([503, 'SPILLWAY_BREAKER_MODE_NOT_KEPT']);
+  expect(spillway.breakers.get('mail 1').mode).toBe('disabled');
 });
 
 it.each([

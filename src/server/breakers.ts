@@ -1,55 +1,58 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { BreakerMode } from '../breakers/index.ts';
+import type { FastifyError, FastifyInstance } from 'fastify';
+import * as z from 'zod';
+import { type BreakerMode, breakerModes, type SetMode } from '../breakers/index.ts';
 import { isSpillwayError } from '../shared/errors.ts';
 import { onlyAuthorized, type RouteOptions } from './route-options.ts';
 
-interface ModeRequest {
-  Params: { name: string };
-  Body: { mode: BreakerMode; by?: string; reason?: string };
-}
+const LARGEST_BODY = 16 * 1024;
 
-/** A text for logs: no line breaks, no escape sequences. */
-const line = (maxLength: number) => ({
-  type: 'string',
-  minLength: 1,
-  maxLength,
-  pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+/** What the fields may hold is for the breaker to judge: it names the range. */
+const Change = z.strictObject({
+  mode: z.string().nullable(),
+  by: z.string().optional(),
+  reason: z.string().optional(),
+  expiresIn: z.union([z.string(), z.number()]).optional(),
 });
 
-const modeBody = {
-  type: 'object',
-  required: ['mode'],
-  additionalProperties: false,
-  properties: {
-    mode: { enum: ['automatic', 'forced-open', 'disabled', 'metrics-only'] },
-    by: line(200),
-    reason: line(500),
-  },
-} as const;
+const RANGE = `{"mode": one of ${breakerModes.join(', ')}, or null for that of its options, and if wanted "by", "reason", "expiresIn"}`;
 
 /**
- * `GET /api/breakers`: how each breaker of this process is doing. `POST /api/breakers/:name/mode`, for those who may: changes the
- * mode of one, and answers how it is doing then.
+ * `GET /api/breakers`: how each breaker of this process is doing. `POST /api/breakers/:name/mode`, for those who may: sets the
+ * mode of one by hand, in all processes of the machine, and answers how it is doing then.
  */
 export async function breakerRoutes(
   app: FastifyInstance,
   { spillway, authorize }: RouteOptions,
 ): Promise<void> {
+  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+    const status = statusOf(error);
+    // What is our fault is the application's to report.
+    if (status === undefined) throw error;
+    return reply.code(status).send({ code: error.code, message: error.message });
+  });
+
   app.get('/api/breakers', async () => ({ breakers: spillway.breakers.stats() }));
 
-  app.post<ModeRequest>(
+  app.post<{ Params: { name: string } }>(
     '/api/breakers/:name/mode',
-    { onRequest: onlyAuthorized(authorize), schema: { body: modeBody } },
-    async (request: FastifyRequest<ModeRequest>, reply: FastifyReply) => {
+    { onRequest: onlyAuthorized(authorize), bodyLimit: LARGEST_BODY },
+    async (request, reply) => {
       const { name } = request.params;
-      const { mode, ...change } = request.body;
-      try {
-        spillway.breakers.setMode(name, mode, change);
-        return spillway.breakers.get(name).stats;
-      } catch (error) {
-        if (!isSpillwayError(error, 'SPILLWAY_UNKNOWN_BREAKER')) throw error;
-        return reply.code(404).send({ code: error.code, message: error.message });
-      }
+      const body = Change.safeParse(request.body);
+      if (!body.success)
+        return reply.code(400).send({ code: 'INVALID_REQUEST', message: `The body must be ${RANGE}.` });
+      const { mode, ...change } = body.data;
+      await spillway.breakers.setMode(name, mode as BreakerMode | null, change as SetMode);
+      return spillway.breakers.get(name).stats;
     },
   );
+}
+
+function statusOf(error: FastifyError): number | undefined {
+  if (isSpillwayError(error, 'SPILLWAY_UNKNOWN_BREAKER')) return 404;
+  if (isSpillwayError(error, 'SPILLWAY_INVALID_OPTION')) return 400;
+  // It holds here, and nowhere else: who asked must know.
+  if (isSpillwayError(error, 'SPILLWAY_BREAKER_MODE_NOT_KEPT')) return 503;
+  const { statusCode } = error;
+  return statusCode !== undefined && statusCode < 500 ? statusCode : undefined;
 }

@@ -37,6 +37,26 @@ it('counts a failing response, and hands it on with its body', async () => {
   await expect(fetch(url)).rejects.toMatchObject({ code: 'SPILLWAY_BREAKER_OPEN' });
 });
 
+it('asks again after a failing response, whose body it lets go', async () => {
+  let asked = 0;
+  let gone: Promise<unknown> | undefined;
+  answer = response => {
+    asked += 1;
+    if (asked > 1) {
+      response.end('here');
+      return;
+    }
+    gone = once(response, 'close');
+    // Larger than what the sockets hold: it ends only when its reader hangs up.
+    response.writeHead(503).end(Buffer.alloc(64 * 1024 * 1024));
+  };
+  const fetch = registry.fetch('api', { attempts: 2, retryMs: 1 });
+  const response = await fetch(url);
+  expect([response.status, await response.text(), asked]).toEqual([200, 'here', 2]);
+  await gone;
+  expect(stats()).toMatchObject({ fires: 1, failures: 1, successes: 1, retries: 1 });
+});
+
 it('rests as long as a 429 asks, and takes a 404 for an answer', async () => {
   const fetch = registry.fetch('api');
   answer = response => response.writeHead(404).end();

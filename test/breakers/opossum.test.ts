@@ -75,8 +75,11 @@ async function run(subject: Subject, scenario: (subject: Subject, fire: Fire) =>
   const seen: string[] = [];
   const ends: string[] = [];
   for (const event of events) {
-    subject.on(event, (first: unknown) => {
-      seen.push(event === 'success' ? `success ${first instanceof Error ? first.message : first}` : event);
+    subject.on(event, (...given: unknown[]) => {
+      const [first] = given;
+      if (event === 'success') seen.push(`success ${first instanceof Error ? first.message : first}`);
+      // Ours says why it opened.
+      else seen.push(event === 'open' ? event : `${event} with ${given.length}`);
     });
   }
   const fire = async (...acts: string[]) => {

@@ -42,7 +42,7 @@ onEachEngine('a worker with a breaker', ({ start, fresh }) => {
   it('asks for nothing while it is forced open, and gives back what it holds', async () => {
     const spillway = start();
     const name = fresh();
-    const breaker = spillway.breaker('service', async () => 'done', { mode: 'forced-open' });
+    const breaker = spillway.breaker(fresh(), async () => 'done', { mode: 'forced-open' });
     const queue = spillway.queue(name);
     const worker = spillway.worker(name, () => breaker.fire(), { breaker, concurrency: 2 });
     await queue.addBulk(Array.from({ length: 5 }, () => ({ name: 'call', data: {} })));
@@ -62,7 +62,7 @@ onEachEngine('a worker with a breaker', ({ start, fresh }) => {
   it('closes while it is open', async () => {
     const spillway = start();
     const name = fresh();
-    const breaker = spillway.breaker('service', async () => 'done', { mode: 'forced-open' });
+    const breaker = spillway.breaker(fresh(), async () => 'done', { mode: 'forced-open' });
     const worker = spillway.worker(name, () => breaker.fire(), { breaker });
     await spillway.queue(name).add('call', {});
     await until(() => worker.isPaused());

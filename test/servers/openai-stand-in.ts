@@ -10,13 +10,14 @@ import type { AddressInfo } from 'node:net';
  * - `hang`: takes the question and never answers;
  * - `hang-after`, `cut-after`, `end-after`: sends so many words of a stream and then nothing more; or cuts the connection;
  *   or ends it in good order, without `[DONE]`;
+ * - `error-after`: sends so many words of a stream, then an error as an event of it, and ends it in good order, as proxies do;
  * - `wrong-json`: with status 200 and something that is no JSON.
  */
 export type Behaviour =
   | { kind: 'answer' }
   | { kind: 'status'; status: number; code?: string; headers?: Record<string, string> }
   | { kind: 'hang' }
-  | { kind: 'hang-after' | 'cut-after' | 'end-after'; words: number }
+  | { kind: 'hang-after' | 'cut-after' | 'end-after' | 'error-after'; words: number }
   | { kind: 'wrong-json' };
 
 export interface OpenAiStandIn extends AsyncDisposable {
@@ -118,7 +119,7 @@ function respond(
 function sendWords(
   words: readonly string[],
   response: ServerResponse,
-  then: 'done' | 'hang-after' | 'cut-after' | 'end-after',
+  then: 'done' | 'hang-after' | 'cut-after' | 'end-after' | 'error-after',
 ): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.flushHeaders();
@@ -133,4 +134,8 @@ function sendWords(
   });
   if (then === 'done') response.end('data: [DONE]\n\n');
   if (then === 'end-after') response.end();
+  if (then === 'error-after') {
+    const error = { message: 'as told', type: 'overloaded_error', code: 529 };
+    response.end(`data: ${JSON.stringify({ error })}\n\ndata: [DONE]\n\n`);
+  }
 }

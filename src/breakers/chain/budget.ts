@@ -11,21 +11,29 @@ export interface BudgetOptions<A extends unknown[], Output> {
   costOf(output: Output, call: BudgetedCall<A>): number;
 }
 
+/** A budget of this process. */
+export interface Budget<A extends unknown[], Output> extends BudgetGate<A, Output> {
+  allow(call: BudgetedCall<A>): boolean;
+  /** What the calls of the last `windowMs` have cost. */
+  readonly spentInWindow: number;
+}
+
 const SLICES = 10;
 
 /**
  * Lets calls through while less than `limit` was spent in the last `windowMs`. What a call costs is known only afterwards,
- * so calls that run together may overshoot by what they cost. In this process only.
+ * so calls that run together may overshoot by what they cost. In this process only: with N processes, give each its Nth part.
  *
  * Throws SPILLWAY_INVALID_OPTION.
  */
 export function createBudget<A extends unknown[], Output>(
   { limit, windowMs, costOf }: BudgetOptions<A, Output>,
   world: Pick<Surroundings, 'monotonic'> = systemSurroundings,
-): BudgetGate<A, Output> & { readonly spentInWindow: number } {
+): Budget<A, Output> {
   for (const [option, value] of Object.entries({ limit, windowMs })) {
-    if (!(Number.isFinite(value) && value > 0)) throw invalid(option, value);
+    if (!(Number.isFinite(value) && value > 0)) throw invalid(option, 'a number above 0', value);
   }
+  if (typeof costOf !== 'function') throw invalid('costOf', 'a function', costOf);
   const slices = new Float64Array(SLICES);
   const sliceMs = windowMs / SLICES;
   let current = Math.floor(world.monotonic() / sliceMs);
@@ -53,10 +61,10 @@ export function createBudget<A extends unknown[], Output>(
   };
 }
 
-function invalid(option: string, value: unknown): SpillwayError {
+function invalid(option: string, range: string, value: unknown): SpillwayError {
   return new SpillwayError(
     'SPILLWAY_INVALID_OPTION',
-    `Option ${option} of a budget must be a number above 0; received ${String(value)}`,
-    { details: { option, range: 'a number above 0', received: String(value) } },
+    `Option ${option} of a budget must be ${range}; received ${String(value)}`,
+    { details: { option, range, received: String(value) } },
   );
 }

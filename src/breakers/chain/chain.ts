@@ -3,11 +3,11 @@ import { SpillwayError } from '../../shared/errors.ts';
 import type { Breaker } from '../breaker.ts';
 import type { Surroundings } from '../surroundings.ts';
 import type { Task } from '../task.ts';
-import { tell } from '../tell.ts';
+import { tell, warn } from '../tell.ts';
 import { allFailed, type Fruitless, noneAsked, type Skipped, tookTooLong, whyRefused } from './errors.ts';
-import { type ChainSettings, resolveChain } from './settings.ts';
+import type { ChainSettings } from './settings.ts';
 import { deliver, type OpenStream, openStream } from './stream.ts';
-import type { ChainEvents, ChainOptions, ChainStats, Provider } from './types.ts';
+import type { ChainEvents, ChainStats, Provider } from './types.ts';
 import { within } from './within.ts';
 
 interface Candidate<A extends unknown[], R, C> {
@@ -31,17 +31,17 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
   readonly #world: Surroundings;
   readonly #stats: ChainStats;
 
-  /** `spillway.chain` makes them. Throws SPILLWAY_INVALID_OPTION. */
+  /** `spillway.chain` makes them. */
   constructor(
     name: string,
     candidates: readonly Candidate<A, R, C>[],
-    options: ChainOptions<A, R, C>,
+    settings: ChainSettings<A, R, C>,
     world: Surroundings,
   ) {
     super();
     this.name = name;
     this.#candidates = candidates;
-    this.#settings = resolveChain(name, options);
+    this.#settings = settings;
     this.#world = world;
     const served = Object.fromEntries(candidates.map(({ provider }) => [provider.name, 0]));
     this.#stats = { fires: 0, served, failovers: 0, failed: 0, unavailable: 0, incomplete: 0 };
@@ -53,7 +53,7 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
    * Rejects with SPILLWAY_CHAIN_UNAVAILABLE when none could be asked, SPILLWAY_CHAIN_FAILED when all that were asked failed, and
    * with the provider's own error when that says that the request is at fault.
    */
-  fire(...args: A): Promise<R> {
+  async fire(...args: A): Promise<R> {
     const { dedupe } = this.#settings;
     const key = dedupe?.key(...args);
     if (dedupe === undefined || key === undefined) return this.#fire(args);
@@ -133,7 +133,7 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
       if (Object.keys(round.failed).length > 0) throw this.#allFailed(round);
       const open = this.#candidates.filter(({ provider }) => round.skipped[provider.name] === 'open');
       if (whenAllOpen === 'bypass') {
-        const chosen = open.find(each => each.breaker.mode !== 'forced-open' && this.#affords(each, args));
+        const chosen = await this.#chooseForBypass(open, args);
         if (chosen !== undefined) return this.#bypass(chosen, round, ask);
       }
       const retryAfterMs = Math.min(
@@ -155,7 +155,7 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
     const failed: Record<string, unknown> = {};
     for (const candidate of this.#candidates) {
       const { name } = candidate.provider;
-      const why = this.#whyNot(candidate, args, what);
+      const why = this.#whyNot(candidate, what) ?? (await this.#whyUnpaid(candidate, args));
       if (why !== undefined) {
         skipped[name] = why;
         continue;
@@ -189,19 +189,30 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
     return error;
   }
 
-  #whyNot(candidate: Candidate<A, R, C>, args: A, what: 'call' | 'stream'): Skipped | undefined {
-    const { provider, breaker } = candidate;
+  #whyNot({ provider, breaker }: Candidate<A, R, C>, what: 'call' | 'stream'): Skipped | undefined {
     if (provider[what] === undefined) return 'unable';
     if (breaker.isShutdown) {
       throw new SpillwayError('SPILLWAY_CLOSED', `Breaker ${breaker.name} is shut down`);
     }
-    if (breaker.retryAfterMs > 0) return 'open';
-    return this.#affords(candidate, args) ? undefined : 'budget';
+    return breaker.retryAfterMs > 0 ? 'open' : undefined;
   }
 
-  #affords({ provider }: Candidate<A, R, C>, args: A): boolean {
+  async #whyUnpaid({ provider }: Candidate<A, R, C>, args: A): Promise<Skipped | undefined> {
     const { budget } = this.#settings;
-    return budget === undefined || budget.allow({ chain: this.name, provider: provider.name, args });
+    if (budget === undefined) return undefined;
+    const call = { chain: this.name, provider: provider.name, args };
+    return (await budget.allow(call)) === true ? undefined : 'budget';
+  }
+
+  async #chooseForBypass(
+    open: readonly Candidate<A, R, C>[],
+    args: A,
+  ): Promise<Candidate<A, R, C> | undefined> {
+    for (const candidate of open) {
+      if (candidate.breaker.mode === 'forced-open') continue;
+      if ((await this.#whyUnpaid(candidate, args)) === undefined) return candidate;
+    }
+    return undefined;
   }
 
   #sleep(ms: number): Promise<void> {
@@ -209,7 +220,13 @@ export class Chain<A extends unknown[], R, C> extends EventEmitter<ChainEvents> 
   }
 
   #spent(provider: string, args: A, output: R | C): void {
-    this.#settings.budget?.spent({ chain: this.name, provider, args }, output);
+    const { budget } = this.#settings;
+    if (budget === undefined) return;
+    // An answer that was paid for is given, whatever becomes of its bill.
+    tell(() => {
+      const done: unknown = budget.spent({ chain: this.name, provider, args }, output);
+      if (done instanceof Promise) done.catch(warn);
+    });
   }
 
   #served(provider: string): void {

@@ -25,12 +25,13 @@ export interface OpenAiOptions {
 /** An answer that is no success: what `classifyError` judges by, and nothing that may hold a secret. */
 class HttpStatusError extends Error {
   override readonly name = 'HttpStatusError';
-  readonly status: number;
+  readonly status: number | undefined;
   readonly headers: Headers;
   readonly code: string | undefined;
 
-  constructor(provider: string, { status, headers }: Response, code: string | undefined) {
-    super(`${provider} answered ${status}${code === undefined ? '' : ` (${code})`}`);
+  /** @param status undefined: an error in the middle of a stream that names none. */
+  constructor(provider: string, status: number | undefined, headers: Headers, code: string | undefined) {
+    super(`${provider} answered ${status ?? 'an error'}${code === undefined ? '' : ` (${code})`}`);
     this.status = status;
     this.headers = headers;
     this.code = code;
@@ -61,10 +62,14 @@ async function* pieces(
   { signal }: CallContext,
   request: ChatRequest,
 ): AsyncGenerator<string, void, void> {
-  const { body } = await ask(options, signal, { ...request, stream: true });
+  const { body, headers } = await ask(options, signal, { ...request, stream: true });
   if (body === null) throw new Error(`${options.name} answered without a body`);
   for await (const event of serverSentEvents(body, '[DONE]')) {
-    const piece = at(JSON.parse(event), 'delta')?.content;
+    const chunk: unknown = JSON.parse(event);
+    const error = errorIn(chunk);
+    // What fails after its head was sent can only be told in the stream; servers may end it in good order then.
+    if (error !== undefined) throw new HttpStatusError(options.name, error.status, headers, error.code);
+    const piece = at(chunk, 'delta')?.content;
     if (typeof piece === 'string' && piece !== '') yield piece;
   }
 }
@@ -74,7 +79,7 @@ async function ask(
   signal: AbortSignal,
   request: ChatRequest,
 ): Promise<Response> {
-  const response = await fetch(`${baseUrl}/chat/completions`, {
+  const response = await fetch(`${baseUrl.replace(/\/+$/, '')}/chat/completions`, {
     method: 'POST',
     signal,
     headers: {
@@ -83,17 +88,20 @@ async function ask(
     },
     body: JSON.stringify({ model, ...request }),
   });
-  if (!response.ok) throw new HttpStatusError(name, response, await codeOf(response));
+  if (!response.ok) {
+    const error = errorIn(await response.json().catch(() => undefined));
+    throw new HttpStatusError(name, response.status, response.headers, error?.code);
+  }
   return response;
 }
 
-/** `error.code`, else `error.type`; the message may quote the key or the question. */
-async function codeOf(response: Response): Promise<string | undefined> {
-  const body = (await response.json().catch(() => undefined)) as
-    | { error?: { code?: unknown; type?: unknown } }
-    | undefined;
-  const code = body?.error?.code ?? body?.error?.type;
-  return typeof code === 'string' ? code.slice(0, 100) : undefined;
+/** `error.code`, else `error.type`; a code that is a number is a status. The message may quote the key or the question. */
+function errorIn(answer: unknown): { code: string | undefined; status: number | undefined } | undefined {
+  const { error } = (answer ?? {}) as { error?: { code?: unknown; type?: unknown } | null };
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, type } = error;
+  const word = [code, type].find(each => typeof each === 'string') as string | undefined;
+  return { code: word?.slice(0, 100), status: typeof code === 'number' ? code : undefined };
 }
 
 function at(answer: unknown, key: 'message' | 'delta'): { content?: unknown } | undefined {

@@ -20,7 +20,8 @@ export async function* serverSentEvents(
       yield event;
     }
   }
-  throw new Error(`The stream ended without ${last}`);
+  // Of the last event, some servers leave out the empty line at its end.
+  if (data.join('\n') !== last) throw new Error(`The stream ended without ${last}`);
 }
 
 async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {

@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import { SpillwayError } from '../../shared/errors.ts';
 import type { Judgement } from '../core.ts';
-import type { ChainOptions } from './types.ts';
+import { checkName } from '../settings.ts';
+import type { ChainOptions, Provider } from './types.ts';
 
 const DEFAULTS = {
   whenAllOpen: 'fail',
@@ -18,27 +20,54 @@ export interface ChainSettings<A extends unknown[], R, C>
   readonly tryNext: (error: unknown, judgement: Judgement) => boolean;
 }
 
+interface Rule {
+  readonly range: string;
+  accepts(value: unknown): boolean;
+}
+
 const LONGEST_MS = 2_147_483_647;
-const oneOf = ['fail', 'wait', 'bypass'];
+const WHEN_ALL_OPEN: readonly unknown[] = ['fail', 'wait', 'bypass'];
+
+const duration: Rule = {
+  range: `milliseconds above 0 up to ${LONGEST_MS}`,
+  accepts: value => typeof value === 'number' && value > 0 && value <= LONGEST_MS,
+};
+const withFunctions = (...names: readonly string[]): Rule => ({
+  range: `an object with the functions ${names.join(' and ')}`,
+  accepts: value =>
+    typeof value === 'object' &&
+    value !== null &&
+    names.every(name => typeof (value as Record<string, unknown>)[name] === 'function'),
+});
+
+const rules: Record<keyof ChainOptions<never[], unknown, unknown>, Rule> = {
+  whenAllOpen: { range: WHEN_ALL_OPEN.join(', '), accepts: value => WHEN_ALL_OPEN.includes(value) },
+  waitMs: duration,
+  firstChunkMs: duration,
+  betweenChunksMs: duration,
+  budget: withFunctions('allow', 'spent'),
+  dedupe: withFunctions('key', 'share'),
+  tryNext: { range: 'a function', accepts: value => typeof value === 'function' },
+};
 
 /** Throws SPILLWAY_INVALID_OPTION, which names the option, its range and the value received. */
 export function resolveChain<A extends unknown[], R, C>(
   chain: string,
   options: ChainOptions<A, R, C>,
 ): ChainSettings<A, R, C> {
-  const { budget, dedupe, tryNext, ...given } = options;
-  const { whenAllOpen } = given;
-  if (whenAllOpen !== undefined && !oneOf.includes(whenAllOpen)) {
-    throw invalid(chain, 'whenAllOpen', oneOf.join(', '), whenAllOpen);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  for (const [option, value] of Object.entries(given)) {
+    const rule = Object.hasOwn(rules, option) ? rules[option as keyof typeof rules] : undefined;
+    if (rule === undefined) {
+      const range = `absent: there is no such option (there are ${Object.keys(rules).join(', ')})`;
+      throw invalid(chain, option, range, value);
+    }
+    if (!rule.accepts(value)) throw invalid(chain, option, rule.range, value);
   }
-  for (const option of ['waitMs', 'firstChunkMs', 'betweenChunksMs'] as const) {
-    const value = given[option];
-    if (value === undefined || (value > 0 && value <= LONGEST_MS)) continue;
-    throw invalid(chain, option, `milliseconds above 0 up to ${LONGEST_MS}`, value);
-  }
+  const { budget, dedupe, tryNext, ...rest } = given as ChainOptions<A, R, C>;
   return {
     ...DEFAULTS,
-    ...given,
+    ...rest,
     budget,
     dedupe,
     tryNext: (error, judgement) =>
@@ -46,10 +75,40 @@ export function resolveChain<A extends unknown[], R, C>(
   };
 }
 
+/** Throws SPILLWAY_INVALID_OPTION. */
+export function checkProviders<A extends unknown[], R, C>(
+  chain: string,
+  providers: readonly Provider<A, R, C>[],
+): void {
+  const list: readonly unknown[] = Array.isArray(providers) ? providers : [];
+  const areObjects = list.every(each => typeof each === 'object' && each !== null);
+  const names = new Set(areObjects ? providers.map(({ name }) => name) : []);
+  if (names.size === 0 || names.size < list.length) {
+    throw invalid(
+      chain,
+      'providers',
+      'a list of at least one provider, each with a name of its own',
+      providers,
+    );
+  }
+  for (const provider of providers) {
+    checkName('provider', provider.name);
+    const { call, stream } = provider;
+    const given = [call, stream].filter(each => each !== undefined);
+    if (given.length === 0 || given.some(each => typeof each !== 'function')) {
+      const range = 'providers that have each a function call, or stream, or both';
+      throw invalid(chain, 'providers', range, provider);
+    }
+  }
+}
+
 function invalid(chain: string, option: string, range: string, value: unknown): SpillwayError {
+  // What is in an object is not shown: a provider may hold its key.
+  const isPlain = (typeof value !== 'object' || value === null) && typeof value !== 'function';
+  const received = isPlain ? inspect(value).slice(0, 100) : `a value of type ${typeof value}`;
   return new SpillwayError(
     'SPILLWAY_INVALID_OPTION',
-    `Option ${option} of chain ${JSON.stringify(chain)} must be ${range}; received ${String(value)}`,
-    { details: { chain, option, range, received: String(value) } },
+    `Option ${option} of chain ${JSON.stringify(chain)} must be ${range}; received ${received}`,
+    { details: { chain, option, range, received } },
   );
 }

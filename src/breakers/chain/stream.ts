@@ -26,8 +26,11 @@ export async function openStream<C>(
   { world, firstChunkMs }: StreamTiming,
 ): Promise<OpenStream<C>> {
   let iterator: AsyncIterator<C> | undefined;
+  let givenUp = false;
   const opening = async () => {
     iterator = (await start())[Symbol.asyncIterator]();
+    // It was too late: nobody waits for it any more.
+    if (givenUp) stop(permit, iterator, new DOMException('Its first chunk came too late', 'AbortError'));
     return { provider, permit, iterator, first: await iterator.next() };
   };
   try {
@@ -35,6 +38,7 @@ export async function openStream<C>(
       late(permit, provider, 'sent no first chunk within', firstChunkMs),
     );
   } catch (error) {
+    givenUp = true;
     giveUp(permit, iterator, error);
     throw error;
   }
@@ -53,10 +57,11 @@ export async function* deliver<C>(
   let over = false;
   try {
     for (let next = first; !next.done; ) {
-      permit.alive();
       chunks += 1;
       received(next.value);
+      permit.idle();
       yield next.value;
+      permit.alive();
       try {
         next = await within(world, betweenChunksMs, iterator.next(), () =>
           late(permit, provider, 'sent nothing for', betweenChunksMs),

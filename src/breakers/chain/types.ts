@@ -19,10 +19,14 @@ export interface BudgetedCall<A extends unknown[]> {
   readonly args: A;
 }
 
-/** Says whether a provider may be asked; told what it answered. `createBudget` makes one. */
+/** Says whether a provider may be asked; told what it answered. `createBudget` makes one, for this process. */
 export interface BudgetGate<A extends unknown[], Output> {
-  allow(call: BudgetedCall<A>): boolean;
-  /** An answer has come; of a stream, each chunk. */
+  /**
+   * Only `true` lets it through. The call waits for the answer, and fails with the error it rejects with: a gate that asks
+   * elsewhere bounds its own wait.
+   */
+  allow(call: BudgetedCall<A>): boolean | PromiseLike<boolean>;
+  /** An answer has come; of a stream, each chunk. Nobody waits for it; what it throws becomes a process warning. */
   spent(call: BudgetedCall<A>, output: Output): void;
 }
 

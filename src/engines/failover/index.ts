@@ -92,6 +92,8 @@ export interface SwitchStore {
   set(name: string, setting: SwitchSetting): Promise<void>;
   /** Those that were set and have not expired, by name. */
   inForce(): Promise<Switch[]>;
+  /** The same before any turn of the event loop. Throws where the file can't be read just now. */
+  inForceNow(): Switch[];
   close(): Promise<void>;
 }
 
@@ -101,6 +103,7 @@ export function openSwitches(sqlite: SqliteConnectionOptions): SwitchStore {
   return {
     set: (name, setting) => ledger.setSwitch(name, setting),
     inForce: () => ledger.switches(),
+    inForceNow: () => ledger.switchesNow(),
     close: () => ledger.close(),
   };
 }

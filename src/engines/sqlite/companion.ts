@@ -34,6 +34,11 @@ export interface ChangeKind {
  */
 export interface CompanionHandle<S> {
   read<T>(look: (statements: S, jobs: StandbyView) => T): Promise<T>;
+  /**
+   * A look before this returns, past all that was called before it, with statements of its own: the companion's tables may
+   * not be there yet. For what must be known before anything else is done. Throws what SQLite does, and SPILLWAY_CLOSED.
+   */
+  readNow<T>(look: (prepare: (sql: string) => Prepared) => T): T;
   /** Durable before its promise resolves. */
   write<T>(change: (statements: S, jobs: StandbyJobs) => T, kind?: ChangeKind): Promise<T>;
   /**
@@ -78,6 +83,10 @@ export function openCompanion<S>(
   };
   return {
     read: look => run({ access: 'read' }, ready => look(ready, jobs)),
+    readNow(look) {
+      if (released !== undefined) throw closedError();
+      return store.session.install('', look);
+    },
     write: (change, { durable = true, report = false } = {}) =>
       run({ access: 'write', durable, report, keepsJobs: true }, ready => change(ready, jobs)),
     async writeSliced(steps) {

@@ -19,7 +19,7 @@ import { Facts, factsSchema } from './facts.ts';
 import { Journal, type JournalEntry, type JournalRow, journalSchema } from './journal.ts';
 import { Leases, leaseSchema } from './lease.ts';
 import { type Batch, Moving, movingSchema, type Places } from './moving.ts';
-import { type Switch, Switches, type SwitchSetting, switchesSchema } from './switches.ts';
+import { type Switch, Switches, type SwitchSetting, switchesInForce, switchesSchema } from './switches.ts';
 import { type LedgerCounts, Tally, tallySchema } from './tally.ts';
 import type { JobRef, Json, Prepare } from './types.ts';
 import { type Outcome, Unknown, type UnknownJob, unknownSchema } from './unknown.ts';
@@ -280,6 +280,11 @@ export class Ledger {
   /** The switches in force: set, and not expired. */
   switches(): Promise<Switch[]> {
     return this.#handle.read(({ switches }) => switches.inForce(this.#clock.now()));
+  }
+
+  /** The same before any turn of the event loop. Throws where the file can't be read just now. */
+  switchesNow(): Switch[] {
+    return this.#handle.readNow(prepare => switchesInForce(prepare, this.#clock.now()));
   }
 
   getFact(endpoint: string, key: string): Promise<Json | undefined> {

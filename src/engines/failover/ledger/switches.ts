@@ -14,6 +14,8 @@ CREATE TABLE IF NOT EXISTS failover_switch (
 
 export interface SwitchSetting {
   value: 'on' | 'off';
+  /** What it is set to while it is on, of one that has more to it than on and off. */
+  setting?: string;
   by: string;
   reason: string;
   /** Ms since 1970; null = it stands until it is set anew. */
@@ -24,6 +26,12 @@ export interface Switch extends SwitchSetting {
   name: string;
   /** When it was set, ms since 1970. */
   at: number;
+}
+
+/** Before the tables are made: none, of a file that has no such table yet. */
+export function switchesInForce(prepare: Prepare, now: number): Switch[] {
+  const isThere = prepare("SELECT 1 FROM sqlite_schema WHERE name = 'failover_switch'").get();
+  return isThere === undefined ? [] : new Switches(prepare).inForce(now);
 }
 
 export class Switches {
@@ -40,16 +48,16 @@ export class Switches {
     );
   }
 
-  set(name: string, { value, by, reason, expiresAt }: SwitchSetting, at: number): void {
+  set(name: string, { value, setting, by, reason, expiresAt }: SwitchSetting, at: number): void {
     // As JSON, because people write what they like, and Node 22 reads a text only up to a NUL.
-    this.#set.run(name, value, JSON.stringify({ by, reason }), expiresAt, at);
+    this.#set.run(name, value, JSON.stringify({ by, reason, setting }), expiresAt, at);
   }
 
   inForce(now: number): Switch[] {
     return this.#inForce.all(now).map(([name, value, about, expiresAt, at]) => ({
       name: String(name),
       value: value as Switch['value'],
-      ...(JSON.parse(String(about)) as Pick<Switch, 'by' | 'reason'>),
+      ...(JSON.parse(String(about)) as Pick<Switch, 'by' | 'reason' | 'setting'>),
       expiresAt: expiresAt === null ? null : Number(expiresAt),
       at: Number(at),
     }));
