@@ -3,7 +3,7 @@ export interface Contender {
   readonly name: string;
   /** `none`: it keeps nothing outside its process. */
   readonly store: 'redis' | 'redis and standby' | 'sqlite full' | 'sqlite normal' | 'none';
-  readonly server?: 'express' | 'fastify' | 'spillway';
+  readonly server?: 'express' | 'fastify' | 'fastify unstored' | 'spillway';
 }
 
 export const bullmqRedis: Contender = { name: 'bullmq+redis', store: 'redis' };
@@ -14,6 +14,12 @@ export const spillwayNormal: Contender = { name: 'spillway sqlite normal', store
 
 export const expressBullmq: Contender = { name: 'express+bullmq+redis', store: 'redis', server: 'express' };
 export const fastifyBullmq: Contender = { name: 'fastify+bullmq+redis', store: 'redis', server: 'fastify' };
+/** No queue at all: what is left for one. */
+export const fastifyUnstored: Contender = {
+  name: 'fastify, nothing stored',
+  store: 'none',
+  server: 'fastify unstored',
+};
 export const spillwayServer: Contender = {
   name: 'spillway server, sqlite full',
   store: 'sqlite full',
@@ -22,7 +28,7 @@ export const spillwayServer: Contender = {
 
 /** The baseline comes first: every ratio is to it. */
 export const engineContenders = [bullmqRedis, spillwayFailover, spillwayFull, spillwayNormal] as const;
-export const webhookContenders = [expressBullmq, fastifyBullmq, spillwayServer] as const;
+export const webhookContenders = [expressBullmq, fastifyBullmq, fastifyUnstored, spillwayServer] as const;
 
 export const opossum: Contender = { name: 'opossum', store: 'none' };
 export const cockatiel: Contender = { name: 'cockatiel', store: 'none' };

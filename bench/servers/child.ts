@@ -13,6 +13,7 @@ export type ServerReply = Omit<WebhookServer, 'close'>;
 const load = {
   express: async () => (await import('../reference/express-bullmq.ts')).startExpressBullmq,
   fastify: async () => (await import('../reference/fastify-bullmq.ts')).startFastifyBullmq,
+  'fastify unstored': async () => (await import('../reference/fastify-unstored.ts')).startFastifyUnstored,
   spillway: async () => (await import('./spillway.ts')).startSpillway,
 };
 
