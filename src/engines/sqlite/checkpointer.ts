@@ -10,13 +10,13 @@ import { monotonicMs } from './time.ts';
  * moved whole starts over; so when it has grown long, the main thread moves the little that is left itself.
  */
 
-/** A file with fewer operations than this is left to SQLite's own small checkpoints. */
-const BUSY_AFTER_OPERATIONS = 2000;
+/** A file of which fewer rows were written is left to SQLite's own small checkpoints. */
+const BUSY_AFTER_ROWS = 2000;
 /** The time between two checkpoints, in ms: the first when there is little to move, the second at the least. */
 const PAUSE_MS = 200;
 const SHORT_PAUSE_MS = 10;
-/** So many operations since the last checkpoint are much to move: what is left for the main thread must stay little. */
-const MANY_OPERATIONS = 2000;
+/** So many rows since the last checkpoint are much to move: what is left for the main thread must stay little. */
+const MANY_ROWS = 2000;
 /**
  * A log of more pages than this (16 MB) is brought to its end, so that it starts over: appending to a file that is there
  * costs an fsync half of what making it longer costs.
@@ -61,7 +61,7 @@ export class Checkpointer {
   readonly #file: string;
   readonly #db: DatabaseSync;
   readonly #finish: Prepared;
-  #operations = 0;
+  #rows = 0;
   #thread: Worker | undefined;
   #asked = false;
   #lastAt = 0;
@@ -75,18 +75,18 @@ export class Checkpointer {
     this.#finish = prepare(db, 'PRAGMA wal_checkpoint(PASSIVE)');
   }
 
-  /** Told of each commit and how many operations it held. Runs outside any transaction. */
-  committed(operations: number): void {
-    this.#operations += operations;
-    this.#sinceLast += operations;
-    if (this.#operations < BUSY_AFTER_OPERATIONS || this.#failed || this.#file === ':memory:') return;
+  /** Told of each commit and how many rows it wrote. Runs outside any transaction. */
+  committed(rows: number): void {
+    this.#rows += rows;
+    this.#sinceLast += rows;
+    if (this.#rows < BUSY_AFTER_ROWS || this.#failed || this.#file === ':memory:') return;
     if (this.#logPages > LONG_LOG_PAGES) {
       this.#logPages = 0;
       this.#finish.get();
       return;
     }
     if (this.#asked) return;
-    const pause = this.#sinceLast < MANY_OPERATIONS ? PAUSE_MS : SHORT_PAUSE_MS;
+    const pause = this.#sinceLast < MANY_ROWS ? PAUSE_MS : SHORT_PAUSE_MS;
     if (monotonicMs() - this.#lastAt < pause) return;
     this.#sinceLast = 0;
     this.#thread ??= this.#start();

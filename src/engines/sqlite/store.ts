@@ -11,8 +11,8 @@ import { quarantine } from './quarantine.ts';
 import type { QueueState } from './queue-state.ts';
 import { Session } from './session.ts';
 import { IdTakenError } from './sql/held-jobs.ts';
-import { prepare } from './sql/prepare.ts';
 import { monotonicMs, timers } from './time.ts';
+import { Transaction } from './transaction.ts';
 import { Waiting } from './waiting.ts';
 
 /** A long atomic operation: each step is a slice of one transaction that stays open over several turns. */
@@ -35,14 +35,11 @@ export class Store extends EventEmitter {
   readonly #db: DatabaseSync;
   readonly #guard: FileGuard;
   readonly #checkpointer: Checkpointer;
-  readonly #begin;
-  readonly #commit;
-  readonly #rollback;
-  readonly #look;
-  readonly #release;
-  readonly #totalChanges;
+  readonly #transaction: Transaction;
   /** Rows this connection has changed so far, up to the last commit. */
   #knownChanges = -1;
+  /** Rows that the last commit wrote. */
+  #written = 0;
   #pending: Operation[] = [];
   /** Operations to be run one by one, because together they failed. */
   #alone: Operation[] = [];
@@ -53,7 +50,6 @@ export class Store extends EventEmitter {
   #parkTimer: NodeJS.Timeout | undefined;
   #unavailable = false;
   #exclusive: Promise<unknown> | undefined;
-  #fsync = true;
   #broken: Error | undefined;
   #closing = false;
   /** When (monotonic) a closing store gives up on reports another process's lock keeps from the file. */
@@ -68,16 +64,10 @@ export class Store extends EventEmitter {
     const opened = openFile(options.file, options.busyTimeoutMs);
     this.#db = opened.db;
     this.#warnings = opened.warnings;
-    this.#begin = prepare(this.#db, 'BEGIN IMMEDIATE');
-    this.#commit = prepare(this.#db, 'COMMIT');
-    this.#rollback = prepare(this.#db, 'ROLLBACK');
-    this.#look = prepare(this.#db, 'SAVEPOINT look');
-    this.#release = prepare(this.#db, 'RELEASE look');
-    this.#totalChanges = prepare(this.#db, 'SELECT total_changes()');
+    this.#transaction = new Transaction(this.#db, options.durability);
     this.session = new Session(this.#db);
     this.#checkpointer = new Checkpointer(options.file, this.#db);
     this.#guard = new FileGuard(options.file, options.durability);
-    if (options.durability === 'normal') this.#setFsync(false);
     this.waiting = new Waiting(options.file, this.session, () => this.#notifyOfForeignCommit());
   }
 
@@ -171,16 +161,12 @@ export class Store extends EventEmitter {
     let changed: readonly QueueState[] = [];
     try {
       const durable = operations.some(operation => operation.kind.durable === true);
-      if (writes) {
-        if (this.options.durability === 'full') this.#setFsync(durable);
-        this.#begin.run();
-      }
-      // Who only looks sees one moment, whatever other processes write meanwhile.
-      else this.#look.run();
+      if (writes) this.#transaction.begin(durable);
+      else this.#transaction.look();
       foreign = this.session.refresh();
       done = this.#runAll(operations, outcomes);
       if (writes) changed = this.#commitBatch(durable);
-      else this.#release.run();
+      else this.#transaction.looked();
     } catch (error) {
       this.#undo();
       this.#failed(operations, error);
@@ -191,7 +177,7 @@ export class Store extends EventEmitter {
     this.#tell(changed, foreign);
     if (!writes) return;
     this.#unavailable = false;
-    this.#checkpointer.committed(done);
+    this.#checkpointer.committed(this.#written);
   }
 
   /** Runs operations until the budget is used up; returns how many it ran. */
@@ -218,16 +204,17 @@ export class Store extends EventEmitter {
   /** Commits; returns the queues that changed. After the commit nothing may throw: the batch would be run again. */
   #commitBatch(durable: boolean): readonly QueueState[] {
     const changed = this.session.flush();
-    const changes = Number(this.#totalChanges.get()?.[0]);
+    const changes = this.#transaction.changes();
+    this.#written = changes - Math.max(0, this.#knownChanges);
     if (changes === this.#knownChanges) {
       // An idle worker that asked and got nothing has written nothing.
-      this.#commit.run();
+      this.#transaction.commit();
       return changed;
     }
     const commits = this.session.countCommit();
     this.#knownChanges = changes + 1;
     this.#guard.beforeCommit();
-    this.#commit.run();
+    this.#transaction.commit();
     const trouble = durable ? this.#guard.acknowledged(commits) : undefined;
     if (trouble !== undefined) this.emit('unavailable', trouble);
     return changed;
@@ -245,7 +232,7 @@ export class Store extends EventEmitter {
 
   #undo(): void {
     this.session.forget();
-    if (this.#db.isTransaction) this.#rollback.run();
+    this.#transaction.undo();
   }
 
   /** Decides what becomes of operations whose transaction was undone. */
@@ -356,8 +343,7 @@ export class Store extends EventEmitter {
       const broken = this.#whyBroken();
       if (broken !== undefined) throw broken;
       try {
-        if (this.options.durability === 'full') this.#setFsync(true);
-        this.#begin.run();
+        this.#transaction.begin(true);
         break;
       } catch (error) {
         if (!isBusy(error) || monotonicMs() > deadline) throw translate(error, this.options.file);
@@ -378,6 +364,7 @@ export class Store extends EventEmitter {
         step = generator.next();
       }
       this.#tell(this.#commitBatch(true), foreign);
+      this.#checkpointer.committed(this.#written);
       return step.value;
     } catch (error) {
       this.#undo();
@@ -386,12 +373,6 @@ export class Store extends EventEmitter {
     } finally {
       this.session.jobs.held.enabled = true;
     }
-  }
-
-  #setFsync(on: boolean): void {
-    if (on === this.#fsync) return;
-    this.#db.exec(`PRAGMA synchronous = ${on ? 'FULL' : 'NORMAL'}`);
-    this.#fsync = on;
   }
 
   /** Another process has committed: everything remembered is void, and whoever waits looks again. */
