@@ -17,6 +17,21 @@ it('calls those that were not met, in their order, and none that was', async () 
   deadlines.close();
 });
 
+it('calls one that is nearer before those that were set earlier', async () => {
+  const deadlines = new Deadlines(3_600_000, systemClock);
+  const expired: string[] = [];
+  deadlines.set(() => expired.push('far'));
+  await new Promise<void>(resolve => deadlines.set(resolve, 5));
+  // Nor does a farther one delay the next.
+  await new Promise<void>(resolve => {
+    deadlines.set(() => resolve(), 10);
+    deadlines.set(() => expired.push('near'), 5);
+  });
+  expect(expired).toEqual(['near']);
+  deadlines.close();
+  expect(expired).toEqual(['near', 'far']);
+});
+
 it('closed, lets all expire at once, and those that are set later', async () => {
   const deadlines = new Deadlines(3_600_000, systemClock);
   const expired: string[] = [];

@@ -45,10 +45,13 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     const tags = new Tags(trust, tier === undefined);
     const loading = new Loading({ namespace: name, ...settings }, this.#counts, core.clock);
     const codec = new Codec(settings.compressAbove, settings.encryption);
-    const poisoned = (reason: string) => core.emit('poisoned', { namespace: name, reason });
-    const shared = { keys: this.keys, tags, codec };
+    const poisoned = (reason: string) => {
+      this.#counts.poisoned++;
+      core.emit('poisoned', { namespace: name, reason });
+    };
+    const shared = { keys: this.keys, tags, codec, poisoned };
     const counts = this.#counts;
-    const reader = tier && new RedisReader({ ...shared, tier, trust, counts, poisoned });
+    const reader = tier && new RedisReader({ ...shared, tier, trust, counts });
     const reloadable = loading.possible;
     this.#trust = trust;
     this.#tags = tags;
@@ -83,7 +86,10 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
         return this.#give(await this.#path.serveStale(this.#read(text, key, options), entry));
       }
     }
-    return this.#give(await this.#path.fetch(this.#read(text, key, options)));
+    const { value, hit } = await this.#path.join(this.#read(text, key, options));
+    if (hit) this.#counts.redisHits++;
+    else this.#counts.misses++;
+    return this.#give(value);
   }
 
   #read(text: string, key: K, options: GetOptions<K, V> | undefined): Read<K, V> {

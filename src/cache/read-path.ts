@@ -59,15 +59,6 @@ export class ReadPath<K, V> {
     return core.enabled || (once === undefined && !loading.possible);
   }
 
-  /** The value, however long it takes. */
-  async fetch(read: Read<K, V>): Promise<V> {
-    const { value, hit } = await this.#join(read);
-    const { counts } = this.#parts;
-    if (hit) counts.redisHits++;
-    else counts.misses++;
-    return value;
-  }
-
   /** The old value, or a new one that comes within the soft timeout. */
   async serveStale(read: Read<K, V>, entry: MemoryEntry): Promise<V> {
     const { counts, settings } = this.#parts;
@@ -112,7 +103,8 @@ export class ReadPath<K, V> {
     return this.#parts.core.flights.get(name) as Flight<Landed<V>> | undefined;
   }
 
-  #join(read: Read<K, V>): Promise<Landed<V>> {
+  /** Whatever brings the value, however long it takes. */
+  join(read: Read<K, V>): Promise<Landed<V>> {
     const { core } = this.#parts;
     if (core.closed) return Promise.reject(closedError());
     const flight =

@@ -52,7 +52,9 @@ it('sees what strangers do in Redis: overwrite, delete, flush', async () => {
     await Promise.all([here.countKeys(), there.countKeys()]);
   };
   const poisoned: string[] = [];
+  const all: string[] = [];
   caches[1].on('poisoned', ({ reason }) => poisoned.push(reason));
+  for (const cache of caches) cache.on('poisoned', ({ reason }) => all.push(reason));
   const admin = redisClient(redis.url);
   await sees('k', 0);
   await until('it is in Redis', async () => (await admin.exists('spillway:n:1:k:=k')) === 1);
@@ -71,6 +73,7 @@ it('sees what strangers do in Redis: overwrite, delete, flush', async () => {
   }
   expect(there.stats().poisoned).toBeGreaterThanOrEqual(1);
   expect(poisoned).toContain('not an entry of this format');
+  await until('what was no text is counted', () => all.includes('not a text'));
 });
 
 it('works on a cluster, where changes are announced by pub/sub', async () => {

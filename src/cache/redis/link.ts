@@ -24,6 +24,13 @@ export interface LinkOptions {
   random: () => number;
 }
 
+export interface RunOptions {
+  /** Less than the usual deadline, for what was begun before. */
+  waitMs?: number;
+  /** How many reads wait for it. */
+  reads?: number;
+}
+
 /** What the cache does with the link's news. */
 export interface LinkEvents {
   /** Redis showed this time, in microseconds, when the monotonic clock showed `at`. */
@@ -151,6 +158,14 @@ export class RedisLink {
     return this.#state === 'up';
   }
 
+  get timeoutMs(): number {
+    return this.#options.timeoutMs;
+  }
+
+  get onCluster(): boolean {
+    return this.#options.target.cluster !== undefined;
+  }
+
   /** Where changes are to be announced: '' where Redis announces them itself. */
   get channel(): string {
     return this.#coherence.channel;
@@ -166,17 +181,21 @@ export class RedisLink {
    * The outcome of `work`; rejects with DeadlineError when it took too long. Only while `usable`; `returning` may use it
    * before.
    */
-  run<T>(work: (client: LinkClient) => Promise<T>): Promise<T> {
+  run<T>(
+    work: (client: LinkClient) => Promise<T>,
+    { waitMs = this.timeoutMs, reads = 1 }: RunOptions = {},
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const { clock } = this.#options;
       const began = clock.monotonic();
       let late = false;
-      const met = this.#deadlines.set(() => {
+      const expire = () => {
         late = true;
         // While others are answered in time, Redis is well: there was too much at once.
-        if (this.#answeredAt < began) this.#gate.failed();
-        reject(new DeadlineError(`Redis did not answer within ${this.#deadlines.ms} ms`, 'read'));
-      });
+        if (this.#answeredAt < began) this.#gate.failed(reads);
+        reject(new DeadlineError(`Redis did not answer within ${this.timeoutMs} ms`, 'read'));
+      };
+      const met = this.#deadlines.set(expire, Math.min(waitMs, this.timeoutMs));
       work(this.#client).then(
         value => {
           met();
@@ -188,7 +207,7 @@ export class RedisLink {
         },
         (error: unknown) => {
           met();
-          if (AWAY.has(classifyFailure(error))) this.#gate.failed();
+          if (AWAY.has(classifyFailure(error))) this.#gate.failed(reads);
           reject(error);
         },
       );

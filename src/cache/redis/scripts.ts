@@ -6,7 +6,10 @@ const HEAD = MAGIC.length + 16;
 
 /** What the scripts add to a client. Each touches one key, so that they run on a cluster as well. */
 export interface Scripted {
-  /** Stores a frame unless the key holds a newer one, or it is older than `oldestMs` (0: any). 1 when stored, 0 when not. */
+  /**
+   * Stores a frame unless the key holds a newer one, or it is older than `oldestMs` (0: any). 1 when stored, 0 when not; 2 when
+   * stored in place of what is no text.
+   */
   spillwayCachePut(
     name: string,
     version: string,
@@ -71,9 +74,10 @@ if ARGV[5] ~= '0' then
   local now = redis.call('TIME')
   if tonumber(ARGV[1]) < (now[1] * 1000 - ARGV[5]) * 1000 then return 0 end
 end
+local strange = redis.call('TYPE', KEYS[1]).ok
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 announce(ARGV[4], KEYS[1])
-return 1
+return (strange == 'string' or strange == 'none') and 1 or 2
 `;
 
 /** A full Redis takes no tombstone, but still lets go of a value. */

@@ -18,8 +18,10 @@ const REPLAYED_AT_A_TIME = 200;
 const FIRST_REPLAY_MS = 100;
 const LATEST_REPLAY_MS = 2_000;
 
-/** `older`: Redis has something newer. `dropped`: not done, or not known to be. */
-export type Outcome = 'done' | 'older' | 'journaled' | 'dropped';
+/** `replaced`: done, in place of what is no text. `older`: Redis has something newer. `dropped`: not done, or not known to be. */
+export type Outcome = 'done' | 'replaced' | 'older' | 'journaled' | 'dropped';
+
+const OUTCOMES: readonly Outcome[] = ['older', 'done', 'replaced'];
 
 /** Writes to Redis, off everybody's path. A write that got no answer may still be done: versions make that harmless. */
 export class Writer {
@@ -151,7 +153,7 @@ export class Writer {
     const run = this.#link.run(client => this.#run(client, change, oldestMs, now ? '1' : '0'));
     this.#pending.add(run);
     try {
-      return (await run) === 1 ? 'done' : 'older';
+      return OUTCOMES[await run] ?? 'older';
     } finally {
       this.#pending.delete(run);
     }
