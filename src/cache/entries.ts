@@ -2,6 +2,7 @@ import type { Core, SecondTier } from './core.ts';
 import type { Codec } from './entry/codec.ts';
 import type { KeySpace } from './entry/keys.ts';
 import { type Kept, keep } from './entry/value.ts';
+import { SKEW_US } from './entry/versions.ts';
 import type { Change } from './journal/index.ts';
 import { CHANGED, type MemoryEntry, type Owner } from './memory.ts';
 import type { Found } from './redis/reader.ts';
@@ -90,16 +91,33 @@ export class Entries {
     return outdated || replaced ? entry : this.#remember(entry, kept);
   }
 
-  /** Into memory, at once, and on to Redis. */
-  async put(name: string, kept: Kept, terms: Terms, gen: number, importance: Importance): Promise<void> {
+  /**
+   * Into memory, at once, and on to Redis. Of a change that is not `awaited` another process may hear, and make its own, before
+   * it gets there: what Redis has is rightly newer then, unless it is so by no more than two processes' times may differ.
+   */
+  async put(
+    name: string,
+    kept: Kept,
+    terms: Terms,
+    gen: number,
+    importance: Importance,
+    awaited = true,
+  ): Promise<void> {
     const { core, tier, settled, poisoned } = this.#parts;
     this.#assumeTags(terms.tags, terms.version);
     const entry = this.#remember(this.#make(name, kept, terms, gen, tier !== undefined), kept);
     if (tier === undefined) return;
     const change = await this.#putOf(name, kept, terms);
     this.#ensureTags(terms.tags);
-    const written = importance === 'must arrive' ? tier.writer.change(change) : tier.writer.populate(change);
-    const outcome = await written;
+    const renew = (held: number) => {
+      if (!awaited && held > terms.version + 2 * SKEW_US) return undefined;
+      entry.version = held + 1;
+      return this.#putOf(name, kept, { ...terms, version: held + 1 });
+    };
+    const { writer } = tier;
+    const outcome = await (importance === 'must arrive'
+      ? writer.change(change, renew)
+      : writer.populate(change));
     entry.unsettled = false;
     if (outcome === 'done' || outcome === 'replaced') settled(entry);
     if (outcome === 'replaced') poisoned('not a text');

@@ -8,7 +8,7 @@ export const CHANGED = -1;
 export interface MemoryEntry {
   readonly name: string;
   readonly value: unknown;
-  readonly version: number;
+  version: number;
   readonly freshUntil: number;
   readonly staleUntil: number;
   readonly eagerAt: number;

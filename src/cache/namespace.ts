@@ -118,7 +118,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
       return;
     }
     const terms = { version, ttlMs, graceMs: this.#settings.graceMs, tags: own };
-    const written = this.#entries.put(name, kept, terms, this.#trust.gen, 'must arrive');
+    const written = this.#entries.put(name, kept, terms, this.#trust.gen, 'must arrive', wait);
     if (wait) await written;
   }
 

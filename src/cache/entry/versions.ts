@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 
 /** More than the times of two processes differ: each is off by half a round trip to Redis at most (see RedisLink). */
-const SKEW_US = 20_000;
+export const SKEW_US = 20_000;
 /** A step back of the common time that is more than a correction. */
 const LEAP_US = 1_000_000;
 
