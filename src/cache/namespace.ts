@@ -129,7 +129,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     this.#core.memory.delete(name);
     this.#core.flights.outdate(name);
     this.#loading.forgetFailure(name);
-    await this.#change('delete', name, this.#core.versions.nextChange());
+    await this.#change('delete', name, this.#core.versions.nextDeletion());
   }
 
   async invalidateTag(tag: string): Promise<void> {
@@ -223,7 +223,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
   }
 
   async #invalidate(tag: string): Promise<void> {
-    const version = this.#core.versions.nextChange();
+    const version = this.#core.versions.nextInvalidation();
     this.#tags.invalidate(tag, version);
     this.#core.flights.outdateAll(this.keys.base);
     await this.#change('tag', this.keys.tag(tag), version);

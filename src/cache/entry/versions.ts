@@ -44,9 +44,18 @@ export class Versions {
     return this.#last;
   }
 
-  /** Of a deletion or invalidation: ahead by as much as another process's time may differ, so that it takes in all it must. */
-  nextChange(): number {
-    this.#last = Math.max(this.now() + SKEW_US, this.#last + 1);
+  /** Of a deletion: ahead by as much as another process's time may differ, so that it takes in all that is being loaded. */
+  nextDeletion(): number {
+    return this.#ahead(SKEW_US);
+  }
+
+  /** Of an invalidation, which takes in what another process has set right after a deletion of its own, too. */
+  nextInvalidation(): number {
+    return this.#ahead(2 * SKEW_US);
+  }
+
+  #ahead(microseconds: number): number {
+    this.#last = Math.max(this.now() + microseconds, this.#last + 1);
     return this.#last;
   }
 

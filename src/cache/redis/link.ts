@@ -12,6 +12,7 @@ import type { RedisState } from '../stats.ts';
 import { Coherence } from './coherence.ts';
 import { acquireGate, type Gate } from './gate.ts';
 import { defineScripts, type Scripted } from './scripts.ts';
+import { RedisTime } from './time.ts';
 
 /** A client with the scripts. */
 export type LinkClient = RedisClient & Scripted;
@@ -52,11 +53,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** So many probes in a row without an answer: the connection itself may be dead. */
 const PROBES_BEFORE_RECONNECT = 3;
 
-/** Two clocks drift apart by some milliseconds a minute at worst; an answer that took this long still tells the time. */
 const TIME_EVERY_MS = 10_000;
-const PRECISE_MS = 20;
-/** So often it is asked for its time at the start, when programs are busy, until one answer came that soon. */
-const MOST_TIMES = 3;
 
 /** Errors that say that this Redis answers nobody, not that it dislikes a command. */
 const AWAY = new Set([
@@ -81,6 +78,7 @@ export class RedisLink {
   readonly #coherence: Coherence;
   readonly #deadlines: Deadlines;
   readonly #gate: Gate;
+  readonly #time: RedisTime;
   readonly #releaseGate: () => void;
   #state: RedisState = 'connecting';
   #failures = 0;
@@ -99,6 +97,11 @@ export class RedisLink {
     this.#options = options;
     this.#events = events;
     this.#deadlines = new Deadlines(timeoutMs, clock);
+    this.#time = new RedisTime(
+      () => this.run(async client => (await client.time()) as [number, number]),
+      clock,
+      events.time,
+    );
     const { gate, release } = acquireGate(target, () =>
       this.#down(`no answer within ${timeoutMs} ms, 3 times`),
     );
@@ -148,7 +151,7 @@ export class RedisLink {
     this.#coherence.open();
     this.#probeLater();
     this.#timeTimer = setInterval(() => {
-      if (this.usable) this.#learnTime(1).catch(() => {});
+      if (this.usable) this.#time.check().catch(() => {});
     }, TIME_EVERY_MS).unref();
   }
 
@@ -282,31 +285,9 @@ export class RedisLink {
 
   /** All that must be done before a Redis is used (again). */
   async #return(): Promise<void> {
-    await this.#learnTime(MOST_TIMES);
+    await this.#time.learn();
     await this.#coherence.ready(this.#deadlines.ms * 2);
     await this.#events.returning();
-  }
-
-  /**
-   * Learns Redis's time from the answer that came soonest: half of its way is the way back, give or take that half. Of a single
-   * one that took long it learns nothing.
-   */
-  async #learnTime(most: number): Promise<void> {
-    let best = await this.#askTime();
-    for (let times = 1; times < most && best.tookMs > PRECISE_MS; times++) {
-      const next = await this.#askTime();
-      if (next.tookMs < best.tookMs) best = next;
-    }
-    if (most > 1 || best.tookMs <= PRECISE_MS) this.#events.time(best.microseconds, best.at);
-  }
-
-  async #askTime(): Promise<{ microseconds: number; at: number; tookMs: number }> {
-    const { clock } = this.#options;
-    const sent = clock.monotonic();
-    const answer = (await this.run(client => client.time())) as unknown as [string | number, string | number];
-    const tookMs = clock.monotonic() - sent;
-    const [seconds, microseconds] = answer.map(Number) as [number, number];
-    return { microseconds: seconds * 1_000_000 + microseconds, at: sent + tookMs / 2, tookMs };
   }
 
   #up(): void {

@@ -29,6 +29,8 @@ type Answer = 'done' | 'replaced' | 'too old' | number;
 
 const ANSWERS: readonly Answer[] = ['too old', 'done', 'replaced'];
 
+/** Above the values that were set right after the one before. */
+const MORE_US = 1_000;
 /** So often a change is made anew at most. */
 const MOST_RENEWALS = 20;
 
@@ -95,7 +97,9 @@ export class Writer {
   }
 
   #above(held: number, change: Change): Change {
-    return { ...change, version: Math.max(held + 1, this.#versions.nextChange()) };
+    const versions = this.#versions;
+    const version = change.kind === 'tag' ? versions.nextInvalidation() : versions.nextDeletion();
+    return { ...change, version: Math.max(held + MORE_US, version) };
   }
 
   /** Whether Redis may not have the newest change of this name by this process. */
