@@ -32,6 +32,14 @@ it('calls one that is nearer before those that were set earlier', async () => {
   expect(expired).toEqual(['near', 'far']);
 });
 
+it('keeps none that was met for as long as it lasts', () => {
+  const deadlines = new Deadlines(3_600_000, systemClock);
+  deadlines.set(() => {});
+  for (let at = 0; at < 100_000; at++) deadlines.set(() => {})();
+  expect(deadlines.size).toBeLessThan(5_000);
+  deadlines.close();
+});
+
 it('closed, lets all expire at once, and those that are set later', async () => {
   const deadlines = new Deadlines(3_600_000, systemClock);
   const expired: string[] = [];

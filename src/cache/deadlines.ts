@@ -1,5 +1,7 @@
 import type { Clock } from '../shared/clock.ts';
 
+const COMPACT_ABOVE = 1_000;
+
 interface Deadline {
   readonly dueAt: number;
   /** Undefined once it was met. */
@@ -16,6 +18,8 @@ export class Deadlines {
   #queue: Deadline[] = [];
   /** Where the queue begins: taken off in bulk, so that a deadline costs no shifting. */
   #head = 0;
+  /** Not met yet. */
+  #open = 0;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
@@ -32,6 +36,8 @@ export class Deadlines {
       queueMicrotask(expire);
       return () => {};
     }
+    if (this.#queue.length > COMPACT_ABOVE && this.#queue.length > 2 * this.#open) this.#compact();
+    this.#open++;
     const dueAt = this.#clock.monotonic() + ms;
     const deadline: Deadline = { dueAt, expire };
     let at = this.#queue.length;
@@ -40,8 +46,21 @@ export class Deadlines {
     else this.#queue.splice(at, 0, deadline);
     if (this.#turn === undefined && (this.#timer === undefined || dueAt < this.#timerAt)) this.#arm(ms);
     return () => {
+      if (deadline.expire === undefined) return;
       deadline.expire = undefined;
+      this.#open--;
     };
+  }
+
+  /** Deadlines that are kept, met or not. */
+  get size(): number {
+    return this.#queue.length;
+  }
+
+  /** One that was met goes when its time has come, or here: where that is an hour away, all that were met would lie there. */
+  #compact(): void {
+    this.#queue = this.#queue.slice(this.#head).filter(deadline => deadline.expire !== undefined);
+    this.#head = 0;
   }
 
   #arm(ms: number): void {
@@ -63,6 +82,7 @@ export class Deadlines {
       const { expire } = next;
       if (expire !== undefined && next.dueAt > now) break;
       this.#head++;
+      if (expire !== undefined) this.#open--;
       next.expire = undefined;
       expire?.();
     }

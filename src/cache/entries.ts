@@ -2,7 +2,6 @@ import type { Core, SecondTier } from './core.ts';
 import type { Codec } from './entry/codec.ts';
 import type { KeySpace } from './entry/keys.ts';
 import { type Kept, keep } from './entry/value.ts';
-import { SKEW_US } from './entry/versions.ts';
 import type { Change } from './journal/index.ts';
 import { CHANGED, type MemoryEntry, type Owner } from './memory.ts';
 import type { Found } from './redis/reader.ts';
@@ -92,8 +91,8 @@ export class Entries {
   }
 
   /**
-   * Into memory, at once, and on to Redis. Of a change that is not `awaited` another process may hear, and make its own, before
-   * it gets there: what Redis has is rightly newer then, unless it is so by no more than two processes' times may differ.
+   * Into memory, at once, and on to Redis. `overrules`: by how much the version that Redis has may be ahead and yet be the older
+   * one, in microseconds.
    */
   async put(
     name: string,
@@ -101,7 +100,7 @@ export class Entries {
     terms: Terms,
     gen: number,
     importance: Importance,
-    awaited = true,
+    overrules = 0,
   ): Promise<void> {
     const { core, tier, settled, poisoned } = this.#parts;
     this.#assumeTags(terms.tags, terms.version);
@@ -110,7 +109,7 @@ export class Entries {
     const change = await this.#putOf(name, kept, terms);
     this.#ensureTags(terms.tags);
     const renew = (held: number) => {
-      if (!awaited && held > terms.version + 2 * SKEW_US) return undefined;
+      if (held > terms.version + overrules) return undefined;
       entry.version = held + 1;
       return this.#putOf(name, kept, { ...terms, version: held + 1 });
     };

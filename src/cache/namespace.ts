@@ -3,6 +3,7 @@ import { Entries } from './entries.ts';
 import { Codec } from './entry/codec.ts';
 import { KeySpace } from './entry/keys.ts';
 import { keep } from './entry/value.ts';
+import { LEAD_US } from './entry/versions.ts';
 import { Loading } from './loading.ts';
 import { CHANGED, type Owner } from './memory.ts';
 import { checkTags, closedError, noLoader } from './namespace-checks.ts';
@@ -67,7 +68,10 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
       owner: this.#owner,
     });
     const entries = this.#entries;
-    this.#path = new ReadPath({ namespace: name, core, trust, settings, counts, entries, loading, reader });
+    this.#path = new ReadPath({
+      ...{ namespace: name, core, trust, settings, counts, entries, loading, reader },
+      keys: this.keys,
+    });
   }
 
   async get(key: K, options?: GetOptions<K, V>): Promise<V> {
@@ -118,7 +122,9 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
       return;
     }
     const terms = { version, ttlMs, graceMs: this.#settings.graceMs, tags: own };
-    const written = this.#entries.put(name, kept, terms, this.#trust.gen, 'must arrive', wait);
+    // While nobody waits for it another process may hear of it, and rightly make a newer one, before it gets there.
+    const overrules = wait ? Number.POSITIVE_INFINITY : LEAD_US;
+    const written = this.#entries.put(name, kept, terms, this.#trust.gen, 'must arrive', overrules);
     if (wait) await written;
   }
 

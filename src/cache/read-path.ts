@@ -1,5 +1,6 @@
 import type { Core } from './core.ts';
 import type { Entries } from './entries.ts';
+import type { KeySpace } from './entry/keys.ts';
 import { type Kept, keep } from './entry/value.ts';
 import type { Flight } from './flights.ts';
 import type { Loading } from './loading.ts';
@@ -34,6 +35,7 @@ export interface ReadPathParts<K, V> {
   settings: Settings<K, V>;
   counts: Counts;
   entries: Entries;
+  keys: KeySpace;
   loading: Loading<K, V>;
   /** Undefined for a namespace that is only in memory. */
   reader: RedisReader | undefined;
@@ -190,9 +192,9 @@ export class ReadPath<K, V> {
 
   /** With the option `lock`: this process's turn to load, or what another has loaded meanwhile. */
   async #turn(name: string, flight: Flight<Landed<V>>) {
-    const { core, settings, reader, entries } = this.#parts;
+    const { core, settings, reader, entries, keys } = this.#parts;
     if (!settings.lock || core.redis === undefined || reader === undefined) return undefined;
-    return core.redis.lock.turn<Landed<V>>(name, settings.hardTimeoutMs, async () => {
+    return core.redis.lock.turn<Landed<V>>(keys.lock(name), settings.hardTimeoutMs, async () => {
       const found = await reader.read(name, undefined);
       if (found?.kind !== 'other') return undefined;
       const entry = entries.adopt(name, found, undefined, flight.outdated);

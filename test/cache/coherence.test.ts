@@ -7,7 +7,7 @@ import { cacheOf, redisClient, redisServer, until } from './rig.ts';
 async function twoCaches(redis: string | RedisTarget) {
   const database = new Map<string, number>();
   const load = async (key: string) => ({ value: database.get(key) ?? 0 });
-  const settings = { ttl: '1h', load, tags: (_: unknown, key: string) => [`tag-${key}`] };
+  const settings = { ttl: '1h', load, tags: (_: unknown, key: string) => [`tag-${key.slice(0, 1)}`] };
   const caches = [cacheOf({ redis }), cacheOf({ redis })] as const;
   const [here, there] = [caches[0].namespace('n', settings), caches[1].namespace('n', settings)];
   for (const cache of caches) expect(await cache.ready(5_000)).toBe(true);
@@ -174,4 +174,15 @@ it('tells by pub/sub where the server does not let it track', async () => {
   await redisClient(redis.url).call('ACL', 'SETUSER', 'plain', ...rules);
   const target = { host: '127.0.0.1', port: redis.port, username: 'plain', password: 'spillway-secret-any' };
   await changesAreSeen(await twoCaches(target));
+});
+
+it('a lock stands in the way of no value, whatever its key', async () => {
+  const redis = await redisServer();
+  const cache = cacheOf({ redis: redis.url });
+  const load = async (key: string) => ({ key });
+  const values = cache.namespace('n', { ttl: '1h', lock: true, hardTimeout: '1m', load });
+  await cache.ready(5_000);
+  for (const key of ['x:lock', 'x', 'x:lock:lock']) expect(await values.get(key)).toEqual({ key });
+  await until('all are in Redis, and no lock', async () => (await values.countKeys()).redis === 3);
+  expect(values.stats()).toMatchObject({ loads: 3, poisoned: 0 });
 });

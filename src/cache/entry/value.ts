@@ -23,7 +23,7 @@ const TEXT = `${MARK}s`;
  */
 export function keep(value: unknown): Kept {
   const copier = new Copier(false, false);
-  const copy = copier.copy(value, 0);
+  const copy = copier.copyForeign(value);
   return { value: copy, bytes: copier.bytes, special: copier.special };
 }
 
@@ -56,6 +56,16 @@ class Copier {
   constructor(reviving: boolean, special: boolean) {
     this.#reviving = reviving;
     this.#marked = special;
+  }
+
+  /** What somebody's own code, a getter or `toJSON`, may throw in. */
+  copyForeign(value: unknown): unknown {
+    try {
+      return this.copy(value, 0);
+    } catch (error) {
+      if (error instanceof SpillwayError) throw error;
+      throw this.#refuse('an object whose own code throws', error);
+    }
   }
 
   copy(value: unknown, depth: number): unknown {
@@ -132,13 +142,13 @@ class Copier {
     return Object.freeze(copy);
   }
 
-  #refuse(what: string): SpillwayError {
+  #refuse(what: string, cause?: unknown): SpillwayError {
     const shown = this.#path.slice(0, 20);
     const path = `value${shown.map(step => (typeof step === 'number' ? `[${step}]` : `.${step.slice(0, 50)}`)).join('')}`;
     return new SpillwayError(
       'SPILLWAY_CACHE_VALUE',
       `A value cannot be cached: ${path} is ${what}, which would not come back as it is; make it plain data first`,
-      { details: { path, received: what } },
+      { details: { path, received: what }, cause },
     );
   }
 }

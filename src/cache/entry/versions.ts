@@ -1,7 +1,9 @@
 import type { Clock } from '../../shared/clock.ts';
 
 /** More than the times of two processes differ: each is off by half a round trip to Redis at most (see RedisLink). */
-export const SKEW_US = 20_000;
+const SKEW_US = 20_000;
+/** By so much at most a version is ahead of the time it was made at: that of an invalidation. */
+export const LEAD_US = 2 * SKEW_US;
 /** A step back of the common time that is more than a correction. */
 const LEAP_US = 1_000_000;
 
@@ -51,7 +53,7 @@ export class Versions {
 
   /** Of an invalidation, which takes in what another process has set right after a deletion of its own, too. */
   nextInvalidation(): number {
-    return this.#ahead(2 * SKEW_US);
+    return this.#ahead(LEAD_US);
   }
 
   #ahead(microseconds: number): number {

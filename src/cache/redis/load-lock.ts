@@ -16,15 +16,14 @@ export class LoadLock {
   }
 
   /**
-   * Waits until it is this process's turn to load `name`, or `look` finds what another has loaded; `ms` at most, and
+   * Waits until this process has `lock`, its turn to load, or `look` finds what another has loaded; `ms` at most, and
    * nobody holds a turn for longer. `done` is to be called when others can find the value.
    */
   async turn<T>(
-    name: string,
+    lock: string,
     ms: number,
     look: () => Promise<T | undefined>,
   ): Promise<{ found: T } | { done: () => void }> {
-    const lock = `${name}:lock`;
     const token = randomUUID();
     const until = this.#clock.monotonic() + ms;
     for (

@@ -3,10 +3,8 @@ import type { RedisLink } from './link.ts';
 
 /** More names than this are not asked for together: a large value delays only so many others. */
 const MOST_NAMES = 16;
-/** No more than this is expected in one answer; a single value may be larger. Bytes. */
+/** After an answer that was larger, fewer are asked for together. Bytes. */
 const MOST_BYTES = 256 * 1024;
-/** How much the size of the latest values says about the next. */
-const WEIGHT = 1 / 16;
 
 /** What Redis is asked for, and whom to tell. */
 export interface Question {
@@ -28,8 +26,8 @@ export class Questions {
   #waiting: Question[] = [];
   #names = 0;
   #scheduled = false;
-  /** Of a value, as far as the latest ones tell. */
-  #bytes = 0;
+  /** Half as many after an answer that was too large or too late, one more after each other. */
+  #most = MOST_NAMES;
 
   constructor(link: RedisLink, clock: Clock) {
     this.#link = link;
@@ -38,7 +36,7 @@ export class Questions {
 
   ask(question: Question): void {
     const { length } = question.names;
-    if (this.#names > 0 && this.#names + length > this.#most()) this.#send();
+    if (this.#names > 0 && this.#names + length > this.#most) this.#send();
     this.#waiting.push(question);
     this.#names += length;
     if (this.#scheduled) return;
@@ -48,10 +46,6 @@ export class Questions {
       this.#scheduled = false;
       this.#send();
     });
-  }
-
-  #most(): number {
-    return Math.max(1, Math.min(MOST_NAMES, Math.floor(MOST_BYTES / Math.max(1, this.#bytes))));
   }
 
   #send(): void {
@@ -74,13 +68,14 @@ export class Questions {
       .then(
         values => {
           let at = 0;
+          this.#most = isLarge(values) ? Math.ceil(this.#most / 2) : Math.min(MOST_NAMES, this.#most + 1);
           for (const question of questions) {
-            this.#learnSize(values[at]);
             question.answer(values, at);
             at += question.names.length;
           }
         },
         (error: unknown) => {
+          this.#most = Math.ceil(this.#most / 2);
           for (const question of questions) question.fail(error);
         },
       );
@@ -92,8 +87,10 @@ export class Questions {
       .run(client => Promise.all(names.map(name => client.getBuffer(name))), { waitMs })
       .then(values => answer(values, 0), fail);
   }
+}
 
-  #learnSize(value: Buffer | null | undefined): void {
-    if (value) this.#bytes += (value.length - this.#bytes) * WEIGHT;
-  }
+function isLarge(values: readonly (Buffer | null)[]): boolean {
+  let bytes = 0;
+  for (const value of values) bytes += value?.length ?? 0;
+  return bytes > MOST_BYTES;
 }
