@@ -90,10 +90,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
         return this.#give(await this.#path.serveStale(this.#read(text, key, options), entry));
       }
     }
-    const { value, hit } = await this.#path.join(this.#read(text, key, options));
-    if (hit) this.#counts.redisHits++;
-    else this.#counts.misses++;
-    return this.#give(value);
+    return this.#give(await this.#path.fetch(this.#read(text, key, options)));
   }
 
   #read(text: string, key: K, options: GetOptions<K, V> | undefined): Read<K, V> {

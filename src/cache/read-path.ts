@@ -105,8 +105,16 @@ export class ReadPath<K, V> {
     return this.#parts.core.flights.get(name) as Flight<Landed<V>> | undefined;
   }
 
-  /** Whatever brings the value, however long it takes. */
-  join(read: Read<K, V>): Promise<Landed<V>> {
+  /** The value, however long it takes. */
+  async fetch(read: Read<K, V>): Promise<V> {
+    const { value, hit } = await this.#join(read);
+    const { counts } = this.#parts;
+    if (hit) counts.redisHits++;
+    else counts.misses++;
+    return value;
+  }
+
+  #join(read: Read<K, V>): Promise<Landed<V>> {
     const { core } = this.#parts;
     if (core.closed) return Promise.reject(closedError());
     const flight =
