@@ -96,7 +96,16 @@ class TieredCache implements Cache {
     const writer = new Writer(link, journal, versions);
     const { clock } = options;
     const [questions, moreQuestions] = [new Questions(link, clock), new Questions(link, clock)];
-    const tier = { clock, link, writer, journal, questions, moreQuestions, lock: new LoadLock(link, clock) };
+    const tier = {
+      clock,
+      versions,
+      link,
+      writer,
+      journal,
+      questions,
+      moreQuestions,
+      lock: new LoadLock(link, clock),
+    };
     if (path !== undefined) this.#news = setInterval(() => this.#readNews(tier), NEWS_EVERY_MS).unref();
     return tier;
   }

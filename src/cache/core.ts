@@ -14,6 +14,7 @@ import type { Trust } from './trust.ts';
 export interface SecondTier {
   readonly clock: Clock;
   readonly link: RedisLink;
+  readonly versions: Versions;
   readonly questions: Questions;
   /** Of reads that were under way already: their deadline is nearer. */
   readonly moreQuestions: Questions;

@@ -76,6 +76,31 @@ it('sees what strangers do in Redis: overwrite, delete, flush', async () => {
   await until('what was no text is counted', () => all.includes('not a text'));
 });
 
+it('is not put out of use by a tag that a stranger has set to a time to come', async () => {
+  const redis = await redisServer();
+  const { here, there, caches } = await twoCaches(redis.url);
+  await here.get('k');
+  await redisClient(redis.url).mset(
+    'spillway:n:1:t:=',
+    '9'.repeat(16),
+    'spillway:n:1:t:=tag-k',
+    '9'.repeat(16),
+  );
+  const hits = () => here.stats().memoryHits + there.stats().memoryHits;
+  for (const each of [here, there]) {
+    await until('it is kept again', async () => {
+      const before = hits();
+      await each.get('k');
+      return hits() > before;
+    });
+  }
+  const third = cacheOf({ redis: redis.url });
+  const fresh = third.namespace('n', { ttl: '1h', load: async () => ({ value: -1 }) });
+  await third.ready(5_000);
+  expect(await fresh.get('k')).toEqual({ value: 0 });
+  expect(caches.map(cache => cache.stats().redis)).toEqual(['up', 'up']);
+});
+
 it('works on a cluster, where changes are announced by pub/sub', async () => {
   const cluster = await startRedisCluster();
   onTestFinished(() => cluster.stop());

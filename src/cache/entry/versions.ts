@@ -4,6 +4,8 @@ import type { Clock } from '../../shared/clock.ts';
 const SKEW_US = 20_000;
 /** By so much at most a version is ahead of the time it was made at: that of an invalidation. */
 export const LEAD_US = 2 * SKEW_US;
+/** A clock may be put back by hours, and what it made stays valid; more than a day ahead is no clock's doing. */
+export const FARTHEST_US = 86_400_000_000;
 /** A step back of the common time that is more than a correction. */
 const LEAP_US = 1_000_000;
 
@@ -59,6 +61,11 @@ export class Versions {
   #ahead(microseconds: number): number {
     this.#last = Math.max(this.now() + microseconds, this.#last + 1);
     return this.#last;
+  }
+
+  /** Whether it can have been made by one of us. */
+  isPossible(version: number): boolean {
+    return version <= this.now() + FARTHEST_US;
   }
 
   /**

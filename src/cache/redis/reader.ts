@@ -103,7 +103,7 @@ export class RedisReader {
       };
       const answer = (values: readonly (Buffer | null)[], at: number) => {
         try {
-          if (wanted.length > 0) asked.said = heard(wanted, values, at + 1);
+          if (wanted.length > 0) asked.said = this.#heard(wanted, values, at + 1);
           const found = this.#look(asked, values[at] ?? null);
           if (found instanceof Promise) found.then(resolve, fail);
           else resolve(found);
@@ -133,7 +133,7 @@ export class RedisReader {
         names: tags.map(tag => keys.tag(tag)),
         began: asked.began,
         answer: (values, at) => {
-          asked.said = new Map([...asked.said, ...heard(tags, values, at)]);
+          asked.said = new Map([...asked.said, ...this.#heard(tags, values, at)]);
           resolve();
         },
         fail,
@@ -154,6 +154,17 @@ export class RedisReader {
     return kept === undefined ? { kind: 'gone' } : other(frame, kept, gen);
   }
 
+  /** The versions of these tags, which begin at `values[from]`. */
+  #heard(tags: readonly string[], values: readonly (Buffer | null)[], from: number): Said {
+    const { versions } = this.#parts.tier;
+    return new Map(
+      tags.map((tag, at) => {
+        const version = versionIn(values[from + at]?.toString('latin1'));
+        return [tag, version !== undefined && versions.isPossible(version) ? version : undefined];
+      }),
+    );
+  }
+
   #count(error: unknown): void {
     const { counts, poisoned } = this.#parts;
     if (error instanceof PoisonError) poisoned(error.message);
@@ -167,11 +178,6 @@ export class RedisReader {
 function other(frame: DecodedFrame, kept: Kept, gen: number): Found & { kind: 'other' } {
   const { version, ttlMs, graceMs, tags } = frame;
   return { kind: 'other', gen, kept, version, ttlMs, graceMs, tags };
-}
-
-/** The versions of these tags, which begin at `values[from]`. */
-function heard(tags: readonly string[], values: readonly (Buffer | null)[], from: number): Said {
-  return new Map(tags.map((tag, at) => [tag, versionIn(values[from + at]?.toString('latin1'))]));
 }
 
 /** Anyone may have written there. */

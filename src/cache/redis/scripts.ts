@@ -1,5 +1,6 @@
 import type { RedisClient } from '../../redis/index.ts';
 import { MAGIC } from '../entry/frame.ts';
+import { FARTHEST_US } from '../entry/versions.ts';
 
 /** Length of what a frame begins with: the mark and the version. */
 const HEAD = MAGIC.length + 16;
@@ -38,10 +39,13 @@ const SHARED = `
 local function announce(channel, key)
   if channel ~= '' then redis.call('PUBLISH', channel, key) end
 end
+local function within(version, seconds)
+  local now = redis.call('TIME')
+  return version <= string.format('%016.0f', (now[1] + seconds) * 1000000 + now[2])
+end
 -- A version more than a minute ahead was made by a clock that was wrong, and must not rule until that time has come.
 local function possible(version)
-  local now = redis.call('TIME')
-  return version <= string.format('%016.0f', (now[1] + 60) * 1000000 + now[2])
+  return within(version, 60)
 end
 -- The version of the frame that the key holds, if that is newer.
 local function newer(key, version)
@@ -80,9 +84,10 @@ announce(ARGV[4], KEYS[1])
 return 1
 `;
 
+/** One that is farther ahead is a stranger's (see Versions): nothing would be newer. */
 const TAG = `${SHARED}
 local held = tagged(KEYS[1])
-if held then return held end
+if held and within(held, ${FARTHEST_US / 1_000_000}) then return held end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 `;
