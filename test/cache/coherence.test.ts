@@ -123,6 +123,10 @@ it('loads once over all processes with the option lock', async () => {
   await Promise.all(caches.map(cache => cache.ready()));
   expect(await Promise.all(all.map(each => each.get('k')))).toEqual(Array(5).fill({ key: 'k' }));
   expect(loads).toBe(1);
+  // Also when the turn comes just after another's end.
+  const keys = Array.from({ length: 40 }, (_, at) => `k-${at}`);
+  await Promise.all(keys.flatMap(key => all.map(each => each.get(key))));
+  expect(loads).toBe(1 + keys.length);
   redis.pause();
   expect(await Promise.all(all.map(each => each.get('other')))).toEqual(Array(5).fill({ key: 'other' }));
   redis.resume();

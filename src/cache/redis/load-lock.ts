@@ -7,10 +7,10 @@ const LONGEST_PAUSE_MS = 100;
 
 /** Whose turn it is to load, over all processes. A Redis that can't say lets everybody load: a lock is no promise. */
 export class LoadLock {
-  readonly #link: RedisLink;
+  readonly #link: Pick<RedisLink, 'usable' | 'run'>;
   readonly #clock: Clock;
 
-  constructor(link: RedisLink, clock: Clock) {
+  constructor(link: Pick<RedisLink, 'usable' | 'run'>, clock: Clock) {
     this.#link = link;
     this.#clock = clock;
   }
@@ -36,7 +36,13 @@ export class LoadLock {
         .run(client => client.set(lock, token, 'PX', ms, 'NX'))
         .catch(() => 'unknown');
       if (got === 'unknown') break;
-      if (got === 'OK') return { done: () => this.#release(lock, token) };
+      if (got === 'OK') {
+        // Another may have had its turn since Redis was last looked at.
+        const found = await look();
+        if (found === undefined) return { done: () => this.#release(lock, token) };
+        this.#release(lock, token);
+        return { found };
+      }
       await new Promise(resolve => setTimeout(resolve, pause));
       const found = await look();
       if (found !== undefined) return { found };
