@@ -13,6 +13,7 @@ import { closedError } from './namespace-checks.ts';
 import { checkCacheOptions } from './options.ts';
 import { type LinkOptions, RedisLink } from './redis/link.ts';
 import { LoadLock } from './redis/load-lock.ts';
+import { Questions } from './redis/questions.ts';
 import { Writer } from './redis/writer.ts';
 import { settingsOf } from './settings.ts';
 import type { CacheEvents, CacheStats, RedisState } from './stats.ts';
@@ -93,7 +94,18 @@ class TieredCache implements Cache {
       },
     });
     const writer = new Writer(link, journal, versions);
-    const tier = { link, writer, journal, lock: new LoadLock(link, options.clock) };
+    const { clock } = options;
+    const [questions, moreQuestions] = [new Questions(link, clock), new Questions(link, clock)];
+    const tier = {
+      clock,
+      versions,
+      link,
+      writer,
+      journal,
+      questions,
+      moreQuestions,
+      lock: new LoadLock(link, clock),
+    };
     if (path !== undefined) this.#news = setInterval(() => this.#readNews(tier), NEWS_EVERY_MS).unref();
     return tier;
   }

@@ -5,13 +5,19 @@ import type { Journal } from './journal/index.ts';
 import type { Memory } from './memory.ts';
 import type { RedisLink } from './redis/link.ts';
 import type { LoadLock } from './redis/load-lock.ts';
+import type { Questions } from './redis/questions.ts';
 import type { Writer } from './redis/writer.ts';
 import type { CacheEvents } from './stats.ts';
 import type { Trust } from './trust.ts';
 
 /** The second tier, where there is one. */
 export interface SecondTier {
+  readonly clock: Clock;
   readonly link: RedisLink;
+  readonly versions: Versions;
+  readonly questions: Questions;
+  /** Of reads that were under way already: their deadline is nearer. */
+  readonly moreQuestions: Questions;
   readonly writer: Writer;
   readonly journal: Journal;
   readonly lock: LoadLock;

@@ -31,6 +31,8 @@ export interface EntriesParts {
   trust: Trust;
   /** Called when an entry of ours is known to be in Redis. */
   settled(entry: MemoryEntry): void;
+  /** Called when Redis had under its name what is none of ours. */
+  poisoned(reason: string): void;
   keys: KeySpace;
   tags: Tags;
   codec: Codec;
@@ -85,21 +87,39 @@ export class Entries {
     // Redis may still have what this process has replaced meanwhile.
     const replaced = held?.unsettled === true && this.#parts.core.memory.peek(name) === held;
     const entry = this.#make(name, kept, found, gen, false);
-    return outdated || replaced ? { ...entry, bytes: 0 } : this.#remember(entry, kept);
+    return outdated || replaced ? entry : this.#remember(entry, kept);
   }
 
-  /** Into memory, at once, and on to Redis. */
-  async put(name: string, kept: Kept, terms: Terms, gen: number, importance: Importance): Promise<void> {
-    const { core, tier, settled } = this.#parts;
+  /**
+   * Into memory, at once, and on to Redis. `overrules`: by how much the version that Redis has may be ahead and yet be the older
+   * one, in microseconds.
+   */
+  async put(
+    name: string,
+    kept: Kept,
+    terms: Terms,
+    gen: number,
+    importance: Importance,
+    overrules = 0,
+  ): Promise<void> {
+    const { core, tier, settled, poisoned } = this.#parts;
     this.#assumeTags(terms.tags, terms.version);
     const entry = this.#remember(this.#make(name, kept, terms, gen, tier !== undefined), kept);
     if (tier === undefined) return;
     const change = await this.#putOf(name, kept, terms);
     this.#ensureTags(terms.tags);
-    const written = importance === 'must arrive' ? tier.writer.change(change) : tier.writer.populate(change);
-    const outcome = await written;
+    const renew = (held: number) => {
+      if (held > terms.version + overrules) return undefined;
+      entry.version = held + 1;
+      return this.#putOf(name, kept, { ...terms, version: held + 1 });
+    };
+    const { writer } = tier;
+    const outcome = await (importance === 'must arrive'
+      ? writer.change(change, renew)
+      : writer.populate(change));
     entry.unsettled = false;
-    if (outcome === 'done') settled(entry);
+    if (outcome === 'done' || outcome === 'replaced') settled(entry);
+    if (outcome === 'replaced') poisoned('not a text');
     // Redis has something newer, so this is old.
     if (outcome === 'older' && core.memory.peek(name) === entry) core.memory.delete(name);
   }
@@ -138,7 +158,7 @@ export class Entries {
     return Math.max(0, (this.#parts.core.versions.now() - version) / 1000);
   }
 
-  #make(name: string, kept: Kept, terms: Terms, gen: number, ours: boolean): Omit<MemoryEntry, 'bytes'> {
+  #make(name: string, kept: Kept, terms: Terms, gen: number, ours: boolean): MemoryEntry {
     const { core, settings, owner } = this.#parts;
     const { version, ttlMs, graceMs, tags } = terms;
     const began = core.clock.monotonic() - this.#ageMs(version);
@@ -159,12 +179,13 @@ export class Entries {
       announced: 0,
       usedAt: core.clock.monotonic(),
       owner,
+      bytes: 0,
     };
   }
 
-  #remember(entry: Omit<MemoryEntry, 'bytes'>, { bytes }: Kept): MemoryEntry {
+  #remember(entry: MemoryEntry, { bytes }: Kept): MemoryEntry {
     const { settings, core } = this.#parts;
-    return settings.memory ? core.memory.set(entry, bytes) : { ...entry, bytes };
+    return settings.memory ? core.memory.set(entry, bytes) : entry;
   }
 
   /** As far as this process knows, tags it sees for the first time were not invalidated since. */

@@ -16,11 +16,12 @@ export class Flights {
   start<V>(name: string, run: (flight: Flight<V>) => Promise<V>): Flight<V> {
     const flight = { outdated: false } as Flight<V>;
     this.#flights.set(name, flight);
-    flight.promise = run(flight).finally(() => {
+    flight.promise = run(flight);
+    const landed = () => {
       if (this.#flights.get(name) === flight) this.#flights.delete(name);
-    });
-    // It may run for its own sake.
-    flight.promise.catch(() => {});
+    };
+    // Before anybody who waits for it; and it may run for its own sake.
+    flight.promise.then(landed, landed);
     return flight;
   }
 

@@ -8,7 +8,7 @@ export const CHANGED = -1;
 export interface MemoryEntry {
   readonly name: string;
   readonly value: unknown;
-  readonly version: number;
+  version: number;
   readonly freshUntil: number;
   readonly staleUntil: number;
   readonly eagerAt: number;
@@ -26,7 +26,8 @@ export interface MemoryEntry {
   /** When it was last put in front of the others. */
   usedAt: number;
   readonly owner: Owner;
-  readonly bytes: number;
+  /** What it takes in memory; 0 before it is there. */
+  bytes: number;
 }
 
 /** Whose an entry is: what a namespace knows of its own part. */
@@ -85,23 +86,20 @@ export class Memory {
     this.#entries.get(entry.name);
   }
 
-  set(entry: Omit<MemoryEntry, 'bytes'>, valueBytes: number): MemoryEntry {
+  set(entry: MemoryEntry, valueBytes: number): MemoryEntry {
     const { name, owner } = entry;
-    const kept = {
-      ...entry,
-      bytes: ENTRY_BYTES + name.length * (/[\u0100-\uffff]/.test(name) ? 2 : 1) + valueBytes,
-    };
-    this.#entries.set(name, kept);
+    entry.bytes = ENTRY_BYTES + name.length * (/[\u0100-\uffff]/.test(name) ? 2 : 1) + valueBytes;
+    this.#entries.set(name, entry);
     // What is larger than all of memory was not taken.
-    if (this.#entries.peek(name) === kept) {
+    if (this.#entries.peek(name) === entry) {
       owner.items++;
-      owner.bytes += kept.bytes;
-      owner.byKey.set(keyOf(kept), kept);
+      owner.bytes += entry.bytes;
+      owner.byKey.set(keyOf(entry), entry);
     } else {
       owner.counts.evictions++;
     }
     while (this.#entries.size > this.#maxItems) this.#entries.pop();
-    return kept;
+    return entry;
   }
 
   delete(name: string): void {

@@ -3,6 +3,7 @@ import { Entries } from './entries.ts';
 import { Codec } from './entry/codec.ts';
 import { KeySpace } from './entry/keys.ts';
 import { keep } from './entry/value.ts';
+import { LEAD_US } from './entry/versions.ts';
 import { Loading } from './loading.ts';
 import { CHANGED, type Owner } from './memory.ts';
 import { checkTags, closedError, noLoader } from './namespace-checks.ts';
@@ -45,10 +46,13 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     const tags = new Tags(trust, tier === undefined);
     const loading = new Loading({ namespace: name, ...settings }, this.#counts, core.clock);
     const codec = new Codec(settings.compressAbove, settings.encryption);
-    const poisoned = (reason: string) => core.emit('poisoned', { namespace: name, reason });
-    const shared = { keys: this.keys, tags, codec };
+    const poisoned = (reason: string) => {
+      this.#counts.poisoned++;
+      core.emit('poisoned', { namespace: name, reason });
+    };
+    const shared = { keys: this.keys, tags, codec, poisoned };
     const counts = this.#counts;
-    const reader = tier && new RedisReader({ ...shared, tier, trust, counts, poisoned });
+    const reader = tier && new RedisReader({ ...shared, tier, trust, counts });
     const reloadable = loading.possible;
     this.#trust = trust;
     this.#tags = tags;
@@ -64,7 +68,10 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
       owner: this.#owner,
     });
     const entries = this.#entries;
-    this.#path = new ReadPath({ namespace: name, core, trust, settings, counts, entries, loading, reader });
+    this.#path = new ReadPath({
+      ...{ namespace: name, core, trust, settings, counts, entries, loading, reader },
+      keys: this.keys,
+    });
   }
 
   async get(key: K, options?: GetOptions<K, V>): Promise<V> {
@@ -112,7 +119,9 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
       return;
     }
     const terms = { version, ttlMs, graceMs: this.#settings.graceMs, tags: own };
-    const written = this.#entries.put(name, kept, terms, this.#trust.gen, 'must arrive');
+    // While nobody waits for it another process may hear of it, and rightly make a newer one, before it gets there.
+    const overrules = wait ? Number.POSITIVE_INFINITY : LEAD_US;
+    const written = this.#entries.put(name, kept, terms, this.#trust.gen, 'must arrive', overrules);
     if (wait) await written;
   }
 
@@ -123,7 +132,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     this.#core.memory.delete(name);
     this.#core.flights.outdate(name);
     this.#loading.forgetFailure(name);
-    await this.#change('delete', name, this.#core.versions.nextChange());
+    await this.#change('delete', name, this.#core.versions.nextDeletion());
   }
 
   async invalidateTag(tag: string): Promise<void> {
@@ -217,7 +226,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
   }
 
   async #invalidate(tag: string): Promise<void> {
-    const version = this.#core.versions.nextChange();
+    const version = this.#core.versions.nextInvalidation();
     this.#tags.invalidate(tag, version);
     this.#core.flights.outdateAll(this.keys.base);
     await this.#change('tag', this.keys.tag(tag), version);

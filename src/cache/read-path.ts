@@ -1,5 +1,6 @@
 import type { Core } from './core.ts';
 import type { Entries } from './entries.ts';
+import type { KeySpace } from './entry/keys.ts';
 import { type Kept, keep } from './entry/value.ts';
 import type { Flight } from './flights.ts';
 import type { Loading } from './loading.ts';
@@ -34,6 +35,7 @@ export interface ReadPathParts<K, V> {
   settings: Settings<K, V>;
   counts: Counts;
   entries: Entries;
+  keys: KeySpace;
   loading: Loading<K, V>;
   /** Undefined for a namespace that is only in memory. */
   reader: RedisReader | undefined;
@@ -57,15 +59,6 @@ export class ReadPath<K, V> {
   isOn(once: Read<K, V>['once']): boolean {
     const { core, loading } = this.#parts;
     return core.enabled || (once === undefined && !loading.possible);
-  }
-
-  /** The value, however long it takes. */
-  async fetch(read: Read<K, V>): Promise<V> {
-    const { value, hit } = await this.#join(read);
-    const { counts } = this.#parts;
-    if (hit) counts.redisHits++;
-    else counts.misses++;
-    return value;
   }
 
   /** The old value, or a new one that comes within the soft timeout. */
@@ -110,6 +103,15 @@ export class ReadPath<K, V> {
 
   #underWay(name: string): Flight<Landed<V>> | undefined {
     return this.#parts.core.flights.get(name) as Flight<Landed<V>> | undefined;
+  }
+
+  /** The value, however long it takes. */
+  async fetch(read: Read<K, V>): Promise<V> {
+    const { value, hit } = await this.#join(read);
+    const { counts } = this.#parts;
+    if (hit) counts.redisHits++;
+    else counts.misses++;
+    return value;
   }
 
   #join(read: Read<K, V>): Promise<Landed<V>> {
@@ -198,9 +200,9 @@ export class ReadPath<K, V> {
 
   /** With the option `lock`: this process's turn to load, or what another has loaded meanwhile. */
   async #turn(name: string, flight: Flight<Landed<V>>) {
-    const { core, settings, reader, entries } = this.#parts;
+    const { core, settings, reader, entries, keys } = this.#parts;
     if (!settings.lock || core.redis === undefined || reader === undefined) return undefined;
-    return core.redis.lock.turn<Landed<V>>(name, settings.hardTimeoutMs, async () => {
+    return core.redis.lock.turn<Landed<V>>(keys.lock(name), settings.hardTimeoutMs, async () => {
       const found = await reader.read(name, undefined);
       if (found?.kind !== 'other') return undefined;
       const entry = entries.adopt(name, found, undefined, flight.outdated);

@@ -23,6 +23,8 @@ export function firstVersion(valueVersion: number, reloadable: boolean): number 
 /** The tag that is on every value of a namespace: to invalidate it is to clear the namespace. */
 export const WHOLE = '';
 
+const NONE: readonly string[] = [];
+
 /**
  * What is known of the tags of a namespace. A value is valid when none of its tags was invalidated after the value's version.
  * A tag whose state is unknown makes a value stale, never valid.
@@ -60,9 +62,14 @@ export class Tags {
   }
 
   /** Which of these, and of the namespace as a whole, are to be asked for. */
-  unknown(tags: readonly string[]): string[] {
-    if (this.#alone) return [];
-    return [WHOLE, ...tags].filter(tag => this.#states.get(tag)?.gen !== this.#trust.gen);
+  unknown(tags: readonly string[]): readonly string[] {
+    if (this.#alone) return NONE;
+    if (tags.length === 0) return this.#isSure(WHOLE) ? NONE : [WHOLE];
+    return [WHOLE, ...tags].filter(tag => !this.#isSure(tag));
+  }
+
+  #isSure(tag: string): boolean {
+    return this.#states.get(tag)?.gen === this.#trust.gen;
   }
 
   /** Whether one of its tags is known to have been invalidated after it. */

@@ -136,7 +136,7 @@ export interface WarmProgress {
 export interface WarmOptions {
   /** Called now and then, at most ten times a second, and at the end. */
   onProgress?: (progress: WarmProgress) => void;
-  /** Loads at a time. Default 50. */
+  /** Loads at a time, 1 to 1000. Default 50. */
   concurrency?: number;
 }
 

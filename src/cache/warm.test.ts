@@ -41,3 +41,22 @@ it('needs a loader', async () => {
   const values = cache.namespace<string, string>('values', { ttl: '1h' });
   await expect(values.warm(['a'])).rejects.toMatchObject({ code: 'SPILLWAY_INVALID_OPTION' });
 });
+
+it.each([0, -1, 2.5, Number.NaN, 1_001, '7' as never])(
+  'refuses the concurrency %s: it would warm nothing, or all at once',
+  async concurrency => {
+    const cache = createCache();
+    onTestFinished(() => cache.close());
+    const values = cache.namespace('n', { ttl: '1h', load: async (key: number) => key });
+    const refused = expect.objectContaining({ code: 'SPILLWAY_INVALID_OPTION' });
+    await expect(values.warm([1], { concurrency })).rejects.toThrow(refused);
+    await expect(values.warmWith([[1, 1]], { concurrency })).rejects.toThrow(refused);
+  },
+);
+
+it.each([undefined, null, 7, {}])('refuses %s as what is to be warmed', async source => {
+  const cache = createCache();
+  onTestFinished(() => cache.close());
+  const values = cache.namespace('n', { ttl: '1h', load: async (key: number) => key });
+  await expect(values.warm(source as never)).rejects.toMatchObject({ code: 'SPILLWAY_INVALID_OPTION' });
+});

@@ -1,15 +1,18 @@
 import type { Clock } from '../shared/clock.ts';
+import { SpillwayError } from '../shared/errors.ts';
 import type { WarmOptions, WarmReport } from './types.ts';
 
 const PROGRESS_EVERY_MS = 100;
+const MOST_AT_A_TIME = 1_000;
 
 /** Takes all items of a source, some at a time, and counts what became of them. */
 export async function warm<T>(
   source: Iterable<T> | AsyncIterable<T>,
   take: (item: T) => Promise<unknown>,
   clock: Clock,
-  { onProgress, concurrency = 50 }: WarmOptions = {},
+  options: WarmOptions = {},
 ): Promise<WarmReport> {
+  const { onProgress, concurrency } = checked(source, options);
   const began = clock.monotonic();
   const total = sizeOf(source);
   let done = 0;
@@ -34,6 +37,30 @@ export async function warm<T>(
   await Promise.all(Array.from({ length: concurrency }, worker));
   tell();
   return { done, total, failed, ms: clock.monotonic() - began };
+}
+
+/** @throws SpillwayError SPILLWAY_INVALID_OPTION */
+function checked(source: unknown, { onProgress, concurrency = 50 }: WarmOptions) {
+  const iterable =
+    typeof source === 'string' ||
+    (typeof source === 'object' &&
+      source !== null &&
+      (Symbol.iterator in source || Symbol.asyncIterator in source));
+  if (!iterable) throw invalid('source', 'iterable', source);
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MOST_AT_A_TIME)
+    throw invalid('concurrency', `a whole number from 1 to ${MOST_AT_A_TIME}`, concurrency);
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw invalid('onProgress', 'a function', onProgress);
+  return { onProgress, concurrency };
+}
+
+function invalid(option: string, range: string, value: unknown): SpillwayError {
+  const received = typeof value === 'number' ? String(value) : `a value of type ${typeof value}`;
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} of warming a cache must be ${range}; received ${received}`,
+    { details: { option, range } },
+  );
 }
 
 function sizeOf(source: object): number | undefined {

@@ -7,7 +7,7 @@ import { cacheOf, redisClient, redisServer, until } from './rig.ts';
 async function twoCaches(redis: string | RedisTarget) {
   const database = new Map<string, number>();
   const load = async (key: string) => ({ value: database.get(key) ?? 0 });
-  const settings = { ttl: '1h', load, tags: (_: unknown, key: string) => [`tag-${key}`] };
+  const settings = { ttl: '1h', load, tags: (_: unknown, key: string) => [`tag-${key.slice(0, 1)}`] };
   const caches = [cacheOf({ redis }), cacheOf({ redis })] as const;
   const [here, there] = [caches[0].namespace('n', settings), caches[1].namespace('n', settings)];
   for (const cache of caches) expect(await cache.ready(5_000)).toBe(true);
@@ -52,7 +52,9 @@ it('sees what strangers do in Redis: overwrite, delete, flush', async () => {
     await Promise.all([here.countKeys(), there.countKeys()]);
   };
   const poisoned: string[] = [];
+  const all: string[] = [];
   caches[1].on('poisoned', ({ reason }) => poisoned.push(reason));
+  for (const cache of caches) cache.on('poisoned', ({ reason }) => all.push(reason));
   const admin = redisClient(redis.url);
   await sees('k', 0);
   await until('it is in Redis', async () => (await admin.exists('spillway:n:1:k:=k')) === 1);
@@ -71,6 +73,32 @@ it('sees what strangers do in Redis: overwrite, delete, flush', async () => {
   }
   expect(there.stats().poisoned).toBeGreaterThanOrEqual(1);
   expect(poisoned).toContain('not an entry of this format');
+  await until('what was no text is counted', () => all.includes('not a text'));
+});
+
+it('is not put out of use by a tag that a stranger has set to a time to come', async () => {
+  const redis = await redisServer();
+  const { here, there, caches } = await twoCaches(redis.url);
+  await here.get('k');
+  await redisClient(redis.url).mset(
+    'spillway:n:1:t:=',
+    '9'.repeat(16),
+    'spillway:n:1:t:=tag-k',
+    '9'.repeat(16),
+  );
+  const hits = () => here.stats().memoryHits + there.stats().memoryHits;
+  for (const each of [here, there]) {
+    await until('it is kept again', async () => {
+      const before = hits();
+      await each.get('k');
+      return hits() > before;
+    });
+  }
+  const third = cacheOf({ redis: redis.url });
+  const fresh = third.namespace('n', { ttl: '1h', load: async () => ({ value: -1 }) });
+  await third.ready(5_000);
+  expect(await fresh.get('k')).toEqual({ value: 0 });
+  expect(caches.map(cache => cache.stats().redis)).toEqual(['up', 'up']);
 });
 
 it('works on a cluster, where changes are announced by pub/sub', async () => {
@@ -95,6 +123,10 @@ it('loads once over all processes with the option lock', async () => {
   await Promise.all(caches.map(cache => cache.ready()));
   expect(await Promise.all(all.map(each => each.get('k')))).toEqual(Array(5).fill({ key: 'k' }));
   expect(loads).toBe(1);
+  // Also when the turn comes just after another's end.
+  const keys = Array.from({ length: 40 }, (_, at) => `k-${at}`);
+  await Promise.all(keys.flatMap(key => all.map(each => each.get(key))));
+  expect(loads).toBe(1 + keys.length);
   redis.pause();
   expect(await Promise.all(all.map(each => each.get('other')))).toEqual(Array(5).fill({ key: 'other' }));
   redis.resume();
@@ -171,4 +203,15 @@ it('tells by pub/sub where the server does not let it track', async () => {
   await redisClient(redis.url).call('ACL', 'SETUSER', 'plain', ...rules);
   const target = { host: '127.0.0.1', port: redis.port, username: 'plain', password: 'spillway-secret-any' };
   await changesAreSeen(await twoCaches(target));
+});
+
+it('a lock stands in the way of no value, whatever its key', async () => {
+  const redis = await redisServer();
+  const cache = cacheOf({ redis: redis.url });
+  const load = async (key: string) => ({ key });
+  const values = cache.namespace('n', { ttl: '1h', lock: true, hardTimeout: '1m', load });
+  await cache.ready(5_000);
+  for (const key of ['x:lock', 'x', 'x:lock:lock']) expect(await values.get(key)).toEqual({ key });
+  await until('all are in Redis, and no lock', async () => (await values.countKeys()).redis === 3);
+  expect(values.stats()).toMatchObject({ loads: 3, poisoned: 0 });
 });

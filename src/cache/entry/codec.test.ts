@@ -25,7 +25,7 @@ describe('an entry comes back as it was', () => {
     ['both', new Codec(100, ring('new'))],
   ])('%s', async (_, codec) => {
     const bytes = await codec.encode('name', keep(value), terms);
-    expect(await codec.decode('name', bytes)).toMatchObject({ ...terms, kept: { value } });
+    expect(await codec.decode('name', bytes)).toMatchObject({ frame: terms, kept: { value } });
   });
 
   it('undefined, and null, which is something else', async () => {

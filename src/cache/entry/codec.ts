@@ -1,7 +1,15 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
-import { decodeFrame, encodeFrame, encodeHead, Flag, type Frame, PoisonError } from './frame.ts';
+import {
+  type DecodedFrame,
+  decodeFrame,
+  encodeFrame,
+  encodeHead,
+  Flag,
+  type Frame,
+  PoisonError,
+} from './frame.ts';
 import { type Kept, revive, toJson } from './value.ts';
 
 const deflate = promisify(deflateRaw);
@@ -16,12 +24,6 @@ export interface Keys {
   current: string;
   /** 32 bytes each. */
   keys: ReadonlyMap<string, Uint8Array>;
-}
-
-/** What an entry in Redis says. */
-export interface Entry extends Omit<Frame, 'payload' | 'keyId'> {
-  /** Absent for a tombstone. */
-  kept: Kept | undefined;
 }
 
 const none: Kept = { value: undefined, bytes: 0, special: false };
@@ -56,23 +58,31 @@ export class Codec {
     return encodeFrame({ ...head, payload: encrypt(payload, this.#keyOf(keyId), boundTo(name, head)) });
   }
 
-  /** @throws PoisonError for bytes that are none of ours, damaged, or not made with a key that is known. */
-  async decode(name: string, bytes: Buffer): Promise<Entry> {
-    const { payload: raw, keyId, headLength: _, ...head } = decodeFrame(bytes);
-    if ((head.flags & Flag.tombstone) !== 0) return { ...head, kept: undefined };
-    const encrypted = (head.flags & Flag.encrypted) !== 0;
+  /** What `bytes` say; without a value for a tombstone. @throws PoisonError */
+  async decode(name: string, bytes: Buffer): Promise<{ frame: DecodedFrame; kept: Kept | undefined }> {
+    const frame = decodeFrame(bytes);
+    return { frame, kept: await this.open(name, frame) };
+  }
+
+  /**
+   * The value in a frame, undefined for a tombstone; at once unless it is compressed: most are not, and a promise costs
+   * more than all the rest.
+   *
+   * @throws PoisonError for bytes that are none of ours, damaged, or not made with a key that is known.
+   */
+  open(name: string, frame: DecodedFrame): Kept | undefined | Promise<Kept> {
+    const { flags } = frame;
+    if ((flags & Flag.tombstone) !== 0) return undefined;
+    const encrypted = (flags & Flag.encrypted) !== 0;
     // Where all is encrypted, plain bytes are someone else's.
     if (encrypted !== (this.#keys !== undefined))
       throw new PoisonError(encrypted ? 'encrypted' : 'not encrypted');
-    let payload = encrypted ? decrypt(raw, this.#keyOf(keyId), boundTo(name, { ...head, keyId })) : raw;
-    if ((head.flags & Flag.compressed) !== 0) payload = await this.#inflate(payload);
-    if ((head.flags & Flag.undefined) !== 0) return { ...head, kept: none };
-    try {
-      const special = (head.flags & Flag.special) !== 0;
-      return { ...head, kept: revive(JSON.parse(payload.toString()), special) };
-    } catch {
-      throw new PoisonError('the payload is no value of ours');
-    }
+    if ((flags & (Flag.encrypted | Flag.compressed)) === 0) return valueIn(frame.text, flags);
+    const payload = encrypted
+      ? decrypt(frame.payload, this.#keyOf(frame.keyId), boundTo(name, frame))
+      : frame.payload;
+    if ((flags & Flag.compressed) === 0) return valueIn(payload.toString(), flags);
+    return this.#inflate(payload).then(inflated => valueIn(inflated.toString(), flags));
   }
 
   async #inflate(payload: Buffer): Promise<Buffer> {
@@ -87,6 +97,15 @@ export class Codec {
     const key = this.#keys?.keys.get(id);
     if (key === undefined) throw new PoisonError('made with an unknown key');
     return key;
+  }
+}
+
+function valueIn(json: string, flags: number): Kept {
+  if ((flags & Flag.undefined) !== 0) return none;
+  try {
+    return revive(JSON.parse(json), (flags & Flag.special) !== 0);
+  } catch {
+    throw new PoisonError('the payload is no value of ours');
   }
 }
 

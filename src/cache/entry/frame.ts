@@ -27,7 +27,12 @@ export const Flag = {
 } as const;
 
 export const MAGIC = 'SPW1';
-const FIXED = MAGIC.length + 16 + 1 + 8 + 8 + 1;
+const MAGIC_NUMBER = Buffer.from(MAGIC).readUInt32BE();
+/** Digits of a version. */
+const VERSION = 16;
+const ZERO = 48;
+const FIXED = MAGIC.length + VERSION + 1 + 8 + 8 + 1;
+const NO_TAGS: readonly string[] = [];
 const KNOWN_FLAGS = 31;
 
 export function encodeFrame(frame: Frame): Buffer {
@@ -59,14 +64,45 @@ export class PoisonError extends Error {
   override readonly name = 'PoisonError';
 }
 
+/** A frame that was read. What most reads do not need of it is made when it is asked for. */
+export class DecodedFrame implements Frame {
+  readonly version: number;
+  readonly flags: number;
+  readonly ttlMs: number;
+  readonly graceMs: number;
+  readonly keyId: string;
+  readonly tags: readonly string[];
+  readonly #bytes: Buffer;
+  readonly #payloadAt: number;
+
+  constructor(head: Omit<Frame, 'payload'>, bytes: Buffer, payloadAt: number) {
+    this.version = head.version;
+    this.flags = head.flags;
+    this.ttlMs = head.ttlMs;
+    this.graceMs = head.graceMs;
+    this.keyId = head.keyId;
+    this.tags = head.tags;
+    this.#bytes = bytes;
+    this.#payloadAt = payloadAt;
+  }
+
+  get payload(): Buffer {
+    return this.#bytes.subarray(this.#payloadAt);
+  }
+
+  /** The payload as text. */
+  get text(): string {
+    return this.#bytes.toString('utf8', this.#payloadAt);
+  }
+}
+
 /** Reads bytes that anyone may have written. @throws PoisonError */
-export function decodeFrame(bytes: Buffer): Frame & { headLength: number } {
-  if (bytes.length < FIXED + 2 || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) {
+export function decodeFrame(bytes: Buffer): DecodedFrame {
+  if (bytes.length < FIXED + 2 || bytes.readUInt32BE(0) !== MAGIC_NUMBER) {
     throw new PoisonError('not an entry of this format');
   }
-  const digits = bytes.toString('latin1', MAGIC.length, MAGIC.length + 16);
-  if (!/^\d{16}$/.test(digits)) throw new PoisonError('bad version');
-  let at = MAGIC.length + 16;
+  const version = versionAt(bytes, MAGIC.length);
+  let at = MAGIC.length + VERSION;
   const flags = bytes.readUInt8(at);
   if ((flags & ~KNOWN_FLAGS) !== 0) throw new PoisonError('unknown flags');
   const ttlMs = bytes.readDoubleBE(at + 1);
@@ -79,18 +115,20 @@ export function decodeFrame(bytes: Buffer): Frame & { headLength: number } {
     return at - length;
   };
   const text = (length: number) => bytes.toString('utf8', take(length), at);
-  const keyId = text(bytes.readUInt8(take(1)));
+  const idLength = bytes.readUInt8(take(1));
+  const keyId = idLength === 0 ? '' : text(idLength);
   const count = bytes.readUInt16BE(take(2));
-  const tags: string[] = [];
-  for (let each = 0; each < count; each++) tags.push(text(bytes.readUInt16BE(take(2))));
-  return {
-    version: Number(digits),
-    flags,
-    ttlMs,
-    graceMs,
-    keyId,
-    tags,
-    payload: bytes.subarray(at),
-    headLength: at,
-  };
+  const tags = count === 0 ? NO_TAGS : Array.from({ length: count }, () => text(bytes.readUInt16BE(take(2))));
+  return new DecodedFrame({ version, flags, ttlMs, graceMs, keyId, tags }, bytes, at);
+}
+
+/** Its digits, read without making a text of them first. */
+function versionAt(bytes: Buffer, start: number): number {
+  let version = 0;
+  for (let at = start; at < start + VERSION; at++) {
+    const digit = (bytes[at] as number) - ZERO;
+    if (digit < 0 || digit > 9) throw new PoisonError('bad version');
+    version = version * 10 + digit;
+  }
+  return version;
 }

@@ -4,7 +4,7 @@ import { SpillwayError } from '../../shared/errors.ts';
 /** Longer keys and tags are replaced by their hash. Characters. */
 const LONGEST = 256;
 
-/** Names of entries and tags, in memory and in Redis: `<prefix>:<namespace>:<schema>:k:=<key>`, `…:t:=<tag>`. */
+/** Names of entries, tags and locks, in memory and in Redis: `<prefix>:<namespace>:<schema>:k:=<key>`, `…:t:=<tag>`, `…:l:k:=<key>`. */
 export class KeySpace {
   /** All keys of the namespace begin with it. */
   readonly base: string;
@@ -33,6 +33,11 @@ export class KeySpace {
   /** The name of the key with this text. */
   named(text: string): string {
     return isShort(text) ? this.plain + text : `${this.base}k:${hashed(text)}`;
+  }
+
+  /** The lock for an entry: no name of an entry or a tag. */
+  lock(name: string): string {
+    return `${this.base}l:${name.slice(this.base.length)}`;
   }
 
   /** The tag '' is on every value of the namespace. */

@@ -95,6 +95,37 @@ describe('what cannot be kept', () => {
     );
   });
 
+  it.each([
+    [
+      'toJSON',
+      {
+        a: {
+          toJSON: () => {
+            throw new Error('not now');
+          },
+        },
+      },
+      'value.a',
+    ],
+    [
+      'a getter',
+      {
+        a: {
+          get b() {
+            throw new Error('not now');
+          },
+        },
+      },
+      'value.a',
+    ],
+  ])('%s that throws is refused with its place', (_, value, path) => {
+    const refused = {
+      code: 'SPILLWAY_CACHE_VALUE',
+      details: { path, received: 'an object whose own code throws' },
+    };
+    expect(() => keep(value)).toThrow(expect.objectContaining({ ...refused, cause: new Error('not now') }));
+  });
+
   it('a cycle and a depth beyond all reason are refused, and take no time', () => {
     expect(() => keep(cycle)).toThrow(/a cycle, or more than 500 levels/);
     const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);

@@ -22,14 +22,14 @@ const TEXT = `${MARK}s`;
  * @throws SpillwayError SPILLWAY_CACHE_VALUE, with the path, for what cannot be kept.
  */
 export function keep(value: unknown): Kept {
-  const copier = new Copier(false);
-  const copy = copier.copy(value, 0);
+  const copier = new Copier(false, false);
+  const copy = copier.copyForeign(value);
   return { value: copy, bytes: copier.bytes, special: copier.special };
 }
 
-/** The same for what JSON.parse gave; with `special` texts that stand for dates become dates. */
+/** The same for what JSON.parse gave, which is frozen itself; with `special` texts that stand for dates become dates. */
 export function revive(parsed: unknown, special: boolean): Kept {
-  const copier = new Copier(special);
+  const copier = new Copier(true, special);
   const copy = copier.copy(parsed, 0);
   return { value: copy, bytes: copier.bytes, special };
 }
@@ -49,10 +49,23 @@ class Copier {
   bytes = 0;
   special = false;
   readonly #reviving: boolean;
+  readonly #marked: boolean;
   readonly #path: (string | number)[] = [];
 
-  constructor(reviving: boolean) {
+  /** `reviving` what JSON.parse gave, which nobody else has. */
+  constructor(reviving: boolean, special: boolean) {
     this.#reviving = reviving;
+    this.#marked = special;
+  }
+
+  /** What somebody's own code, a getter or `toJSON`, may throw in. */
+  copyForeign(value: unknown): unknown {
+    try {
+      return this.copy(value, 0);
+    } catch (error) {
+      if (error instanceof SpillwayError) throw error;
+      throw this.#refuse('an object whose own code throws', error);
+    }
   }
 
   copy(value: unknown, depth: number): unknown {
@@ -76,7 +89,7 @@ class Copier {
     this.bytes += 24 + text.length * (isLatin1(text) ? 1 : 2);
     if (!text.startsWith(MARK)) return text;
     this.special = true;
-    if (!this.#reviving) return text;
+    if (!this.#marked) return text;
     if (text.startsWith(TEXT)) return text.slice(TEXT.length);
     const time = text.startsWith(DATE) ? Number(text.slice(DATE.length)) : Number.NaN;
     if (Number.isNaN(time)) throw this.#refuse('a text with an unknown mark');
@@ -103,7 +116,7 @@ class Copier {
 
   #list(list: readonly unknown[], depth: number): unknown {
     this.bytes += 32 + 8 * list.length;
-    const copy: unknown[] = new Array(list.length);
+    const copy: unknown[] = this.#reviving ? (list as unknown[]) : new Array(list.length);
     for (let at = 0; at < list.length; at++) {
       this.#path[depth] = at;
       const each = list[at];
@@ -114,7 +127,7 @@ class Copier {
   }
 
   #record(record: Record<string, unknown>, depth: number): unknown {
-    const copy: Record<string, unknown> = {};
+    const copy: Record<string, unknown> = this.#reviving ? record : {};
     const names = Object.keys(record);
     this.bytes += 32 + 8 * names.length;
     for (const name of names) {
@@ -129,13 +142,13 @@ class Copier {
     return Object.freeze(copy);
   }
 
-  #refuse(what: string): SpillwayError {
+  #refuse(what: string, cause?: unknown): SpillwayError {
     const shown = this.#path.slice(0, 20);
     const path = `value${shown.map(step => (typeof step === 'number' ? `[${step}]` : `.${step.slice(0, 50)}`)).join('')}`;
     return new SpillwayError(
       'SPILLWAY_CACHE_VALUE',
       `A value cannot be cached: ${path} is ${what}, which would not come back as it is; make it plain data first`,
-      { details: { path, received: what } },
+      { details: { path, received: what }, cause },
     );
   }
 }

@@ -2,6 +2,10 @@ import type { Clock } from '../../shared/clock.ts';
 
 /** More than the times of two processes differ: each is off by half a round trip to Redis at most (see RedisLink). */
 const SKEW_US = 20_000;
+/** By so much at most a version is ahead of the time it was made at: that of an invalidation. */
+export const LEAD_US = 2 * SKEW_US;
+/** A clock may be put back by hours, and what it made stays valid; more than a day ahead is no clock's doing. */
+export const FARTHEST_US = 86_400_000_000;
 /** A step back of the common time that is more than a correction. */
 const LEAP_US = 1_000_000;
 
@@ -44,10 +48,24 @@ export class Versions {
     return this.#last;
   }
 
-  /** Of a deletion or invalidation: ahead by as much as another process's time may differ, so that it takes in all it must. */
-  nextChange(): number {
-    this.#last = Math.max(this.now() + SKEW_US, this.#last + 1);
+  /** Of a deletion: ahead by as much as another process's time may differ, so that it takes in all that is being loaded. */
+  nextDeletion(): number {
+    return this.#ahead(SKEW_US);
+  }
+
+  /** Of an invalidation, which takes in what another process has set right after a deletion of its own, too. */
+  nextInvalidation(): number {
+    return this.#ahead(LEAD_US);
+  }
+
+  #ahead(microseconds: number): number {
+    this.#last = Math.max(this.now() + microseconds, this.#last + 1);
     return this.#last;
+  }
+
+  /** Whether it can have been made by one of us. */
+  isPossible(version: number): boolean {
+    return version <= this.now() + FARTHEST_US;
   }
 
   /**

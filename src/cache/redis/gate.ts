@@ -17,9 +17,10 @@ export class Gate {
     this.#timeouts = 0;
   }
 
-  /** None came in time, or one that says that none will. */
-  failed(): void {
-    if (++this.#timeouts < MOST_TIMEOUTS) return;
+  /** None came in time, or one that says that none will, for so many calls. */
+  failed(calls: number): void {
+    this.#timeouts += calls;
+    if (this.#timeouts < MOST_TIMEOUTS) return;
     this.#timeouts = 0;
     for (const listener of this.#listeners) listener();
   }

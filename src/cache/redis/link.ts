@@ -12,6 +12,7 @@ import type { RedisState } from '../stats.ts';
 import { Coherence } from './coherence.ts';
 import { acquireGate, type Gate } from './gate.ts';
 import { defineScripts, type Scripted } from './scripts.ts';
+import { RedisTime } from './time.ts';
 
 /** A client with the scripts. */
 export type LinkClient = RedisClient & Scripted;
@@ -22,6 +23,13 @@ export interface LinkOptions {
   timeoutMs: number;
   clock: Clock;
   random: () => number;
+}
+
+export interface RunOptions {
+  /** Less than the usual deadline, for what was begun before. */
+  waitMs?: number;
+  /** How many reads wait for it. */
+  reads?: number;
 }
 
 /** What the cache does with the link's news. */
@@ -45,9 +53,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** So many probes in a row without an answer: the connection itself may be dead. */
 const PROBES_BEFORE_RECONNECT = 3;
 
-/** Two clocks drift apart by some milliseconds a minute at worst; an answer that took this long still tells the time. */
 const TIME_EVERY_MS = 10_000;
-const PRECISE_MS = 20;
 
 /** Errors that say that this Redis answers nobody, not that it dislikes a command. */
 const AWAY = new Set([
@@ -72,6 +78,7 @@ export class RedisLink {
   readonly #coherence: Coherence;
   readonly #deadlines: Deadlines;
   readonly #gate: Gate;
+  readonly #time: RedisTime;
   readonly #releaseGate: () => void;
   #state: RedisState = 'connecting';
   #failures = 0;
@@ -90,6 +97,11 @@ export class RedisLink {
     this.#options = options;
     this.#events = events;
     this.#deadlines = new Deadlines(timeoutMs, clock);
+    this.#time = new RedisTime(
+      () => this.run(async client => (await client.time()) as [number, number]),
+      clock,
+      events.time,
+    );
     const { gate, release } = acquireGate(target, () =>
       this.#down(`no answer within ${timeoutMs} ms, 3 times`),
     );
@@ -139,7 +151,7 @@ export class RedisLink {
     this.#coherence.open();
     this.#probeLater();
     this.#timeTimer = setInterval(() => {
-      if (this.usable) this.#askTime(PRECISE_MS).catch(() => {});
+      if (this.usable) this.#time.check().catch(() => {});
     }, TIME_EVERY_MS).unref();
   }
 
@@ -149,6 +161,14 @@ export class RedisLink {
 
   get usable(): boolean {
     return this.#state === 'up';
+  }
+
+  get timeoutMs(): number {
+    return this.#options.timeoutMs;
+  }
+
+  get onCluster(): boolean {
+    return this.#options.target.cluster !== undefined;
   }
 
   /** Where changes are to be announced: '' where Redis announces them itself. */
@@ -166,17 +186,21 @@ export class RedisLink {
    * The outcome of `work`; rejects with DeadlineError when it took too long. Only while `usable`; `returning` may use it
    * before.
    */
-  run<T>(work: (client: LinkClient) => Promise<T>): Promise<T> {
+  run<T>(
+    work: (client: LinkClient) => Promise<T>,
+    { waitMs = this.timeoutMs, reads = 1 }: RunOptions = {},
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const { clock } = this.#options;
       const began = clock.monotonic();
       let late = false;
-      const met = this.#deadlines.set(() => {
+      const expire = () => {
         late = true;
         // While others are answered in time, Redis is well: there was too much at once.
-        if (this.#answeredAt < began) this.#gate.failed();
-        reject(new DeadlineError(`Redis did not answer within ${this.#deadlines.ms} ms`, 'read'));
-      });
+        if (this.#answeredAt < began) this.#gate.failed(reads);
+        reject(new DeadlineError(`Redis did not answer within ${this.timeoutMs} ms`, 'read'));
+      };
+      const met = this.#deadlines.set(expire, Math.min(waitMs, this.timeoutMs));
       work(this.#client).then(
         value => {
           met();
@@ -188,7 +212,7 @@ export class RedisLink {
         },
         (error: unknown) => {
           met();
-          if (AWAY.has(classifyFailure(error))) this.#gate.failed();
+          if (AWAY.has(classifyFailure(error))) this.#gate.failed(reads);
           reject(error);
         },
       );
@@ -261,20 +285,9 @@ export class RedisLink {
 
   /** All that must be done before a Redis is used (again). */
   async #return(): Promise<void> {
-    await this.#askTime(this.#deadlines.ms);
+    await this.#time.learn();
     await this.#coherence.ready(this.#deadlines.ms * 2);
     await this.#events.returning();
-  }
-
-  /** Learns Redis's time, unless the answer took longer than `mostMs`: then it is too vague. */
-  async #askTime(mostMs: number): Promise<void> {
-    const { clock } = this.#options;
-    const sent = clock.monotonic();
-    const answer = (await this.run(client => client.time())) as unknown as [string | number, string | number];
-    const tookMs = clock.monotonic() - sent;
-    const [seconds, microseconds] = answer.map(Number) as [number, number];
-    // Half of the way is the way back.
-    if (tookMs <= mostMs) this.#events.time(seconds * 1_000_000 + microseconds, sent + tookMs / 2);
   }
 
   #up(): void {

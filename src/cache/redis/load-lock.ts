@@ -7,24 +7,23 @@ const LONGEST_PAUSE_MS = 100;
 
 /** Whose turn it is to load, over all processes. A Redis that can't say lets everybody load: a lock is no promise. */
 export class LoadLock {
-  readonly #link: RedisLink;
+  readonly #link: Pick<RedisLink, 'usable' | 'run'>;
   readonly #clock: Clock;
 
-  constructor(link: RedisLink, clock: Clock) {
+  constructor(link: Pick<RedisLink, 'usable' | 'run'>, clock: Clock) {
     this.#link = link;
     this.#clock = clock;
   }
 
   /**
-   * Waits until it is this process's turn to load `name`, or `look` finds what another has loaded; `ms` at most, and
+   * Waits until this process has `lock`, its turn to load, or `look` finds what another has loaded; `ms` at most, and
    * nobody holds a turn for longer. `done` is to be called when others can find the value.
    */
   async turn<T>(
-    name: string,
+    lock: string,
     ms: number,
     look: () => Promise<T | undefined>,
   ): Promise<{ found: T } | { done: () => void }> {
-    const lock = `${name}:lock`;
     const token = randomUUID();
     const until = this.#clock.monotonic() + ms;
     for (
@@ -37,7 +36,13 @@ export class LoadLock {
         .run(client => client.set(lock, token, 'PX', ms, 'NX'))
         .catch(() => 'unknown');
       if (got === 'unknown') break;
-      if (got === 'OK') return { done: () => this.#release(lock, token) };
+      if (got === 'OK') {
+        // Another may have had its turn since Redis was last looked at.
+        const found = await look();
+        if (found === undefined) return { done: () => this.#release(lock, token) };
+        this.#release(lock, token);
+        return { found };
+      }
       await new Promise(resolve => setTimeout(resolve, pause));
       const found = await look();
       if (found !== undefined) return { found };

@@ -1,7 +1,7 @@
-import { DeadlineError, type RedisClient } from '../../redis/index.ts';
+import { DeadlineError } from '../../redis/index.ts';
 import type { SecondTier } from '../core.ts';
 import type { Codec } from '../entry/codec.ts';
-import { decodeFrame, Flag, PoisonError } from '../entry/frame.ts';
+import { type DecodedFrame, decodeFrame, Flag, PoisonError } from '../entry/frame.ts';
 import type { KeySpace } from '../entry/keys.ts';
 import type { Kept } from '../entry/value.ts';
 import type { MemoryEntry } from '../memory.ts';
@@ -31,8 +31,27 @@ export interface ReaderParts {
   trust: Trust;
   codec: Codec;
   counts: Counts;
+  /** Called for bytes that are none of ours; counts them. */
   poisoned(reason: string): void;
 }
+
+type Said = ReadonlyMap<string, number | undefined>;
+
+/** A read under way. */
+interface Asked {
+  readonly name: string;
+  readonly held: MemoryEntry | undefined;
+  readonly began: number;
+  /** How things stood when it was asked: what changed since is not in the answer. */
+  readonly gen: number;
+  readonly forgotten: number;
+  /** What Redis said of tags. */
+  said: Said;
+}
+
+const NO_TAGS: readonly string[] = [];
+const NOTHING_SAID: Said = new Map();
+const NOT_ASKED = Promise.resolve(undefined);
 
 /** Reads entries of a namespace from Redis. Whatever goes wrong is a miss, and counted. */
 export class RedisReader {
@@ -43,18 +62,11 @@ export class RedisReader {
   }
 
   /** `held` is what memory has of it, to be checked. Undefined: Redis could not be asked, or did not answer in time. */
-  async read(name: string, held: MemoryEntry | undefined): Promise<Found | undefined> {
-    const { link, writer } = this.#parts.tier;
-    if (link.state === 'connecting') await link.booted();
-    // Of what this process changed and Redis does not have yet, Redis knows nothing worth asking for.
-    if (!link.usable || writer.isBehind(name)) return undefined;
-    try {
-      // One deadline over both questions, if there are two.
-      return await link.run(client => this.#read(client, name, held));
-    } catch (error) {
-      this.#count(error);
-      return undefined;
-    }
+  read(name: string, held: MemoryEntry | undefined): Promise<Found | undefined> {
+    const { link } = this.#parts.tier;
+    return link.state === 'connecting'
+      ? link.booted().then(() => this.#read(name, held))
+      : this.#read(name, held);
   }
 
   /**
@@ -67,55 +79,108 @@ export class RedisReader {
     const change = tier.journal.find(name);
     if (change?.kind !== 'put') return undefined;
     try {
-      const { kept, version, ttlMs, graceMs, tags } = await codec.decode(name, change.frame);
-      return kept && { kind: 'other', gen: trust.gen, kept, version, ttlMs, graceMs, tags };
+      const { frame, kept } = await codec.decode(name, change.frame);
+      return kept && other(frame, kept, trust.gen);
     } catch (error) {
       this.#count(error);
       return undefined;
     }
   }
 
-  async #read(client: RedisClient, name: string, held: MemoryEntry | undefined): Promise<Found | undefined> {
-    const { tags, trust, codec } = this.#parts;
-    const gen = trust.gen;
-    const { forgotten } = tags;
-    const wanted = tags.unknown(held?.tags ?? []);
-    const [bytes, said] = await Promise.all([client.getBuffer(name), this.#ask(client, wanted)]);
+  #read(name: string, held: MemoryEntry | undefined): Promise<Found | undefined> {
+    const { tier, tags, trust } = this.#parts;
+    // Of what this process changed and Redis does not have yet, Redis knows nothing worth asking for.
+    if (!tier.link.usable || tier.writer.isBehind(name)) return NOT_ASKED;
+    const wanted = tags.unknown(held?.tags ?? NO_TAGS);
+    const asked: Asked = {
+      ...{ name, held, gen: trust.gen, forgotten: tags.forgotten, began: tier.clock.monotonic() },
+      said: NOTHING_SAID,
+    };
+    return new Promise(resolve => {
+      const fail = (error: unknown) => {
+        this.#count(error);
+        resolve(undefined);
+      };
+      const answer = (values: readonly (Buffer | null)[], at: number) => {
+        try {
+          if (wanted.length > 0) asked.said = this.#heard(wanted, values, at + 1);
+          const found = this.#look(asked, values[at] ?? null);
+          if (found instanceof Promise) found.then(resolve, fail);
+          else resolve(found);
+        } catch (error) {
+          fail(error);
+        }
+      };
+      const names = wanted.length === 0 ? [name] : [name, ...wanted.map(tag => this.#parts.keys.tag(tag))];
+      tier.questions.ask({ names, began: asked.began, answer, fail });
+    });
+  }
+
+  #look(asked: Asked, bytes: Buffer | null): Found | Promise<Found> {
     if (bytes === null) return { kind: 'none' };
     const frame = decodeFrame(bytes);
     if ((frame.flags & Flag.tombstone) !== 0) return { kind: 'gone' };
-    const more = tags.unknown(frame.tags).filter(tag => !said.has(tag));
-    for (const [tag, version] of await this.#ask(client, more)) said.set(tag, version);
+    const more = this.#parts.tags.unknown(frame.tags).filter(tag => !asked.said.has(tag));
+    if (more.length === 0) return this.#judge(asked, frame);
+    return this.#askMore(asked, more).then(() => this.#judge(asked, frame));
+  }
+
+  /** About tags nobody knew of before the entry was seen. It was asked for when the deadline began: they are within it. */
+  #askMore(asked: Asked, tags: readonly string[]): Promise<void> {
+    const { tier, keys } = this.#parts;
+    return new Promise((resolve, fail) => {
+      tier.moreQuestions.ask({
+        names: tags.map(tag => keys.tag(tag)),
+        began: asked.began,
+        answer: (values, at) => {
+          asked.said = new Map([...asked.said, ...this.#heard(tags, values, at)]);
+          resolve();
+        },
+        fail,
+      });
+    });
+  }
+
+  #judge({ name, held, gen, forgotten, said }: Asked, frame: DecodedFrame): Found | Promise<Found> {
+    const { tags, codec } = this.#parts;
     for (const [tag, version] of said) if (version !== undefined) tags.learn(tag, version, gen, forgotten);
     if (!tags.admits(frame.version, frame.tags, said)) return { kind: 'gone' };
     if (held !== undefined && (held.version === frame.version || held.unsettled))
       return { kind: 'same', gen, held };
     // Redis went back in time, or its newer entry was lost: neither can be believed.
     if (held !== undefined && held.version > frame.version) return { kind: 'gone' };
-    const { kept, version, ttlMs, graceMs, tags: own } = await codec.decode(name, bytes);
-    return kept && { kind: 'other', gen, kept, version, ttlMs, graceMs, tags: own };
+    const kept = codec.open(name, frame);
+    if (kept instanceof Promise) return kept.then(value => other(frame, value, gen));
+    return kept === undefined ? { kind: 'gone' } : other(frame, kept, gen);
   }
 
-  /** The versions of tags; one by one, since on a cluster they lie on different nodes. They share a round trip. */
-  async #ask(client: RedisClient, tags: readonly string[]): Promise<Map<string, number | undefined>> {
-    const said = await Promise.all(tags.map(tag => client.get(this.#parts.keys.tag(tag))));
-    return new Map(tags.map((tag, at) => [tag, versionIn(said[at])]));
+  /** The versions of these tags, which begin at `values[from]`. */
+  #heard(tags: readonly string[], values: readonly (Buffer | null)[], from: number): Said {
+    const { versions } = this.#parts.tier;
+    return new Map(
+      tags.map((tag, at) => {
+        const version = versionIn(values[from + at]?.toString('latin1'));
+        return [tag, version !== undefined && versions.isPossible(version) ? version : undefined];
+      }),
+    );
   }
 
   #count(error: unknown): void {
     const { counts, poisoned } = this.#parts;
-    if (error instanceof PoisonError) {
-      counts.poisoned++;
-      poisoned(error.message);
-    } else if (error instanceof DeadlineError) counts.redisTimeouts++;
-    else if (/^WRONGTYPE/.test((error as Error).message)) {
-      counts.poisoned++;
-      poisoned('not a text');
-    } else counts.redisErrors++;
+    if (error instanceof PoisonError) poisoned(error.message);
+    else if (error instanceof DeadlineError) counts.redisTimeouts++;
+    // Of a key alone, as on a cluster; MGET leaves it out, and who writes there finds it.
+    else if (/^WRONGTYPE/.test((error as Error).message)) poisoned('not a text');
+    else counts.redisErrors++;
   }
 }
 
+function other(frame: DecodedFrame, kept: Kept, gen: number): Found & { kind: 'other' } {
+  const { version, ttlMs, graceMs, tags } = frame;
+  return { kind: 'other', gen, kept, version, ttlMs, graceMs, tags };
+}
+
 /** Anyone may have written there. */
-function versionIn(text: string | null | undefined): number | undefined {
-  return typeof text === 'string' && /^\d{16}$/.test(text) ? Number(text) : undefined;
+function versionIn(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{16}$/.test(text) ? Number(text) : undefined;
 }

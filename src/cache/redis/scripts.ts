@@ -1,12 +1,16 @@
 import type { RedisClient } from '../../redis/index.ts';
 import { MAGIC } from '../entry/frame.ts';
+import { FARTHEST_US } from '../entry/versions.ts';
 
 /** Length of what a frame begins with: the mark and the version. */
 const HEAD = MAGIC.length + 16;
 
-/** What the scripts add to a client. Each touches one key, so that they run on a cluster as well. */
+/**
+ * What the scripts add to a client. Each touches one key, so that they run on a cluster as well. Those that change something
+ * answer 1 when it is done; a larger version where the key holds a newer one, which then stays.
+ */
 export interface Scripted {
-  /** Stores a frame unless the key holds a newer one, or it is older than `oldestMs` (0: any). 1 when stored, 0 when not. */
+  /** Stores a frame; 0 where it is older than `oldestMs` (0: any), 2 when stored in place of what is no text. */
   spillwayCachePut(
     name: string,
     version: string,
@@ -15,48 +19,40 @@ export interface Scripted {
     channel: string,
     oldestMs: number,
   ): Promise<number>;
-  /** Puts a tombstone in its place, unless it holds a newer frame; `now` ('1'): one that is newer than any frame there. */
+  /** Puts a tombstone in its place. */
   spillwayCacheDelete(
     name: string,
     version: string,
     frame: Buffer,
     ms: number,
     channel: string,
-    now: '0' | '1',
   ): Promise<number>;
+  /** Raises a tag to this version; one that it has already counts as newer. */
+  spillwayCacheInvalidate(name: string, version: string, ms: number, channel: string): Promise<number>;
   /** The version a tag has; `version` where it has none yet. */
   spillwayCacheTag(name: string, version: string, ms: number): Promise<string>;
   /** Removes a lock that is still this owner's. */
   spillwayCacheUnlock(name: string, token: string): Promise<number>;
-  /** Raises a tag to this version; `now` ('1'): at least above the one it has. */
-  spillwayCacheInvalidate(
-    name: string,
-    version: string,
-    ms: number,
-    channel: string,
-    now: '0' | '1',
-  ): Promise<number>;
 }
 
 const SHARED = `
 local function announce(channel, key)
   if channel ~= '' then redis.call('PUBLISH', channel, key) end
 end
+local function within(version, seconds)
+  local now = redis.call('TIME')
+  return version <= string.format('%016.0f', (now[1] + seconds) * 1000000 + now[2])
+end
 -- A version more than a minute ahead was made by a clock that was wrong, and must not rule until that time has come.
 local function possible(version)
-  local now = redis.call('TIME')
-  return version <= string.format('%016.0f', (now[1] + 60) * 1000000 + now[2])
+  return within(version, 60)
 end
--- Whether the key holds a frame that is newer.
+-- The version of the frame that the key holds, if that is newer.
 local function newer(key, version)
   local head = redis.pcall('GETRANGE', key, 0, ${HEAD - 1})
   if type(head) ~= 'string' or #head < ${HEAD} or head:sub(1, ${MAGIC.length}) ~= '${MAGIC}' then return false end
   local held = head:sub(${MAGIC.length + 1})
-  return held > version and possible(held) and held
-end
--- What is done now is newer than what is there, though its maker's time be a little behind.
-local function after(held)
-  return string.format('%016.0f', tonumber(held) + 1)
+  return held > version and possible(held) and tonumber(held)
 end
 -- The version a tag has, if any.
 local function tagged(key)
@@ -66,45 +62,40 @@ end
 `;
 
 const PUT = `${SHARED}
-if newer(KEYS[1], ARGV[1]) then return 0 end
+local held = newer(KEYS[1], ARGV[1])
+if held then return held end
 if ARGV[5] ~= '0' then
   local now = redis.call('TIME')
   if tonumber(ARGV[1]) < (now[1] * 1000 - ARGV[5]) * 1000 then return 0 end
 end
+local strange = redis.call('TYPE', KEYS[1]).ok
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 announce(ARGV[4], KEYS[1])
-return 1
+return (strange == 'string' or strange == 'none') and 1 or 2
 `;
 
 /** A full Redis takes no tombstone, but still lets go of a value. */
 const DELETE = `${SHARED}
 local held = newer(KEYS[1], ARGV[1])
-local frame = ARGV[2]
-if held then
-  if ARGV[5] ~= '1' then return 0 end
-  frame = frame:sub(1, ${MAGIC.length}) .. after(held) .. frame:sub(${HEAD + 1})
-end
-local kept = redis.pcall('SET', KEYS[1], frame, 'PX', ARGV[3])
+if held then return held end
+local kept = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if type(kept) == 'table' and kept.err then redis.call('DEL', KEYS[1]) end
 announce(ARGV[4], KEYS[1])
 return 1
 `;
 
+/** One that is farther ahead is a stranger's (see Versions): nothing would be newer. */
 const TAG = `${SHARED}
 local held = tagged(KEYS[1])
-if held then return held end
+if held and within(held, ${FARTHEST_US / 1_000_000}) then return held end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 `;
 
 const INVALIDATE = `${SHARED}
 local held = tagged(KEYS[1])
-local version = ARGV[1]
-if held and held >= version and possible(held) then
-  if ARGV[4] ~= '1' then return 0 end
-  version = after(held)
-end
-redis.call('SET', KEYS[1], version, 'PX', ARGV[2])
+if held and held >= ARGV[1] and possible(held) then return tonumber(held) end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 announce(ARGV[3], KEYS[1])
 return 1
 `;

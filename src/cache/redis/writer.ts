@@ -18,8 +18,21 @@ const REPLAYED_AT_A_TIME = 200;
 const FIRST_REPLAY_MS = 100;
 const LATEST_REPLAY_MS = 2_000;
 
-/** `older`: Redis has something newer. `dropped`: not done, or not known to be. */
-export type Outcome = 'done' | 'older' | 'journaled' | 'dropped';
+/** `replaced`: done, in place of what is no text. `older`: Redis has something newer. `dropped`: not done, or not known to be. */
+export type Outcome = 'done' | 'replaced' | 'older' | 'journaled' | 'dropped';
+
+/** The same change with a version above the one that Redis has; undefined where that one is rightly there. */
+export type Renew = (held: number) => Change | undefined | Promise<Change | undefined>;
+
+/** What Redis says to a change: an outcome, or the newer version it has. */
+type Answer = 'done' | 'replaced' | 'too old' | number;
+
+const ANSWERS: readonly Answer[] = ['too old', 'done', 'replaced'];
+
+/** Above the values that were set right after the one before. */
+const MORE_US = 1_000;
+/** So often a change is made anew at most. */
+const MOST_RENEWALS = 20;
 
 /** Writes to Redis, off everybody's path. A write that got no answer may still be done: versions make that harmless. */
 export class Writer {
@@ -43,31 +56,50 @@ export class Writer {
   /** A loaded value: nothing is lost when it does not get there. */
   async populate(change: Change): Promise<Outcome> {
     if (!this.#link.usable || this.#pending.size >= MOST_UNDER_WAY) return 'dropped';
-    return this.#apply(change, OLDEST_MS).catch(() => 'dropped');
+    const answer = await this.#apply(change, OLDEST_MS).catch(() => 'dropped' as const);
+    return typeof answer === 'number' || answer === 'too old' ? 'older' : answer;
   }
 
-  /** A change somebody asked for: resolves when it is in Redis or in the journal. */
-  change(change: Change): Promise<Outcome> {
-    const changing = this.#change(change).finally(() => this.#changing.delete(changing));
+  /**
+   * A change somebody asked for: resolves when it is in Redis or in the journal. While somebody waits for it, it is made now:
+   * where Redis has a newer version, since another process's time is ahead, it is made anew. What comes late is not.
+   */
+  change(change: Change, renew: Renew = held => this.#above(held, change)): Promise<Outcome> {
+    const changing = this.#change(change, renew).finally(() => this.#changing.delete(changing));
     this.#changing.add(changing);
     return changing;
   }
 
-  async #change(change: Change): Promise<Outcome> {
+  async #change(change: Change, renew: Renew): Promise<Outcome> {
     const { name, version } = change;
+    let newest = change;
     this.#names.set(name, version);
     try {
-      if (this.#link.usable && this.#pending.size < MOST_UNDER_WAY)
-        return await this.#applyFully(change, true);
+      for (let times = 0; this.#link.usable && this.#pending.size < MOST_UNDER_WAY; times++) {
+        const answer = await this.#applyFully(newest);
+        if (typeof answer === 'string') return answer === 'too old' ? 'older' : answer;
+        // A later change of this process is on its way, or was.
+        if (this.#names.get(name) !== version) return 'older';
+        const renewed = await renew(answer);
+        if (renewed === undefined) return 'older';
+        newest = renewed;
+        if (times === MOST_RENEWALS) break;
+      }
     } catch {
       // Its outcome is unknown, or Redis refused it.
     } finally {
       // From here on the journal knows of it.
       if (this.#names.get(name) === version) this.#names.delete(name);
     }
-    await this.#journal.record(change);
+    await this.#journal.record(newest);
     this.replayLater();
     return 'journaled';
+  }
+
+  #above(held: number, change: Change): Change {
+    const versions = this.#versions;
+    const version = change.kind === 'tag' ? versions.nextInvalidation() : versions.nextDeletion();
+    return { ...change, version: Math.max(held + MORE_US, version) };
   }
 
   /** Whether Redis may not have the newest change of this name by this process. */
@@ -136,28 +168,28 @@ export class Writer {
   }
 
   /** A full Redis takes no value, but lets go of the old one, which is as good where it can be loaded. */
-  async #applyFully(change: Change, now = false): Promise<Outcome> {
+  async #applyFully(change: Change): Promise<Answer> {
     try {
-      return await this.#apply(change, 0, now);
+      return await this.#apply(change);
     } catch (error) {
       const instead = change.kind === 'put' && change.reloadable && classifyFailure(error) === 'oom';
       if (!instead) throw error;
-      return this.#apply(deletionOf(change), 0, now);
+      return this.#apply(deletionOf(change));
     }
   }
 
-  /** `now`: it is made now, so that it is newer than what Redis has; else it was made when its version says. */
-  async #apply(change: Change, oldestMs = 0, now = false): Promise<Outcome> {
-    const run = this.#link.run(client => this.#run(client, change, oldestMs, now ? '1' : '0'));
+  async #apply(change: Change, oldestMs = 0): Promise<Answer> {
+    const run = this.#link.run(client => this.#run(client, change, oldestMs));
     this.#pending.add(run);
     try {
-      return (await run) === 1 ? 'done' : 'older';
+      const answer = await run;
+      return ANSWERS[answer] ?? answer;
     } finally {
       this.#pending.delete(run);
     }
   }
 
-  #run(client: LinkClient, change: Change, oldestMs: number, now: '0' | '1'): Promise<number> {
+  #run(client: LinkClient, change: Change, oldestMs: number): Promise<number> {
     const { channel } = this.#link;
     const { name } = change;
     const version = versionText(change.version);
@@ -165,16 +197,9 @@ export class Writer {
       case 'put':
         return client.spillwayCachePut(name, version, change.frame, change.ms, channel, oldestMs);
       case 'delete':
-        return client.spillwayCacheDelete(
-          name,
-          version,
-          tombstone(change.version),
-          TOMBSTONE_MS,
-          channel,
-          now,
-        );
+        return client.spillwayCacheDelete(name, version, tombstone(change.version), TOMBSTONE_MS, channel);
       case 'tag':
-        return client.spillwayCacheInvalidate(name, version, TAG_MS, channel, now);
+        return client.spillwayCacheInvalidate(name, version, TAG_MS, channel);
     }
   }
 
