@@ -107,6 +107,16 @@ it('an older copy put in its place is noticed', async () => {
 });
 
 describe('while it is in use', () => {
+  it('the log is deleted: not even the next job is accepted', async () => {
+    const file = join(tempDir('lost-log'), 'q.db');
+    await using maker = await startActor({ file });
+    for (let count = 0; count < 20; count++) {
+      await maker.ask({ do: 'add' });
+    }
+    rmSync(`${file}-wal`);
+    await expect(maker.ask({ do: 'add' })).rejects.toMatchObject({ code: 'SPILLWAY_SQLITE_LOST_COMMITS' });
+  });
+
   it.each<[string, (file: string) => void]>([
     ['the log is deleted', file => rmSync(`${file}-wal`)],
     [

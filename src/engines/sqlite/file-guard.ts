@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { SpillwayError } from '../../shared/errors.ts';
 import { MarkWriter } from './mark.ts';
 import { bootId, monotonicMs } from './time.ts';
@@ -17,6 +17,8 @@ export class FileGuard {
   readonly #mark: MarkWriter | undefined;
   #database: string | undefined;
   #log: string | undefined;
+  /** The log once more, to ask whether it has a name still. SQLite has no locks on it that closing this could end. */
+  #logHandle: number | undefined;
   #nextLook = 0;
 
   constructor(file: string, durability: 'full' | 'normal') {
@@ -35,6 +37,13 @@ export class FileGuard {
     this.#nextLook = now + LOOK_EVERY_MS;
     this.#log ??= identity(`${this.#file}-wal`);
     if (!this.#isOurs()) throw new LostFileError(this.#file);
+    this.#logHandle ??= openSync(`${this.#file}-wal`, 'r');
+  }
+
+  /** What makes a commit worth nothing: its log was deleted. Asked before each acknowledgement; the rest is looked at now and then. */
+  whyLost(): SpillwayError | undefined {
+    if (this.#logHandle === undefined || fstatSync(this.#logHandle).nlink > 0) return undefined;
+    return new LostFileError(this.#file);
   }
 
   /**
@@ -75,6 +84,8 @@ export class FileGuard {
   }
 
   close(): void {
+    if (this.#logHandle !== undefined) closeSync(this.#logHandle);
+    this.#logHandle = undefined;
     this.#mark?.close();
   }
 }

@@ -172,6 +172,11 @@ export class Store extends EventEmitter {
       this.#failed(operations, error);
       return;
     }
+    const lost = writes ? this.#guard.whyLost() : undefined;
+    if (lost !== undefined) {
+      this.#break(operations, lost);
+      return;
+    }
     if (done < operations.length) this.#pending = operations.slice(done).concat(this.#pending);
     for (const settle of outcomes) settle();
     this.#tell(changed, foreign);
@@ -222,12 +227,8 @@ export class Store extends EventEmitter {
 
   /** Tells those who wait. If the batch was the first to see another process's commit, anything may have changed. */
   #tell(changed: readonly QueueState[], foreign: boolean): void {
-    try {
-      if (foreign) this.waiting.notifyAll();
-      else this.waiting.notify(changed);
-    } catch (error) {
-      this.emit('unavailable', translate(error, this.options.file));
-    }
+    const trouble = foreign ? this.waiting.notifyAll() : this.waiting.notify(changed);
+    if (trouble !== undefined) this.emit('unavailable', translate(trouble, this.options.file));
   }
 
   #undo(): void {
@@ -338,8 +339,9 @@ export class Store extends EventEmitter {
   async #slices<T>(steps: (session: Session) => Steps<T>): Promise<T> {
     const deadline = monotonicMs() + this.options.busyTimeoutMs;
     const nextTurn = () => new Promise<void>(resolve => timers.setImmediate(resolve));
-    for (;;) {
-      await nextTurn();
+    const moment = () => new Promise<void>(resolve => timers.setTimeout(resolve, 1));
+    for (let wait = nextTurn; ; wait = moment) {
+      await wait();
       const broken = this.#whyBroken();
       if (broken !== undefined) throw broken;
       try {
@@ -363,7 +365,13 @@ export class Store extends EventEmitter {
         }
         step = generator.next();
       }
-      this.#tell(this.#commitBatch(true), foreign);
+      const changed = this.#commitBatch(true);
+      const lost = this.#guard.whyLost();
+      if (lost !== undefined) {
+        this.#break([], lost);
+        throw lost;
+      }
+      this.#tell(changed, foreign);
       this.#checkpointer.committed(this.#written);
       return step.value;
     } catch (error) {
@@ -379,7 +387,7 @@ export class Store extends EventEmitter {
   #notifyOfForeignCommit(): void {
     if (this.#closing || this.#whyBroken() !== undefined || this.#db.isTransaction) return;
     try {
-      if (this.session.refresh()) this.waiting.notifyAll();
+      if (this.session.refresh()) this.#tell([], true);
     } catch (error) {
       if (!isBusy(error)) this.emit('unavailable', translate(error, this.options.file));
     }

@@ -52,20 +52,28 @@ export class Waiting {
     };
   }
 
-  /** Tells those who wait for one of the queues that it has changed. */
-  notify(changed: readonly QueueState[]): void {
-    if (this.#waiters.size === 0) return;
-    for (const state of changed) {
-      for (const waiter of this.#waiters) {
-        if (waiter.queue === state.name && waiter.check(this.#session)) this.#waiters.delete(waiter);
-      }
-    }
+  /** Tells those who wait for one of the queues that it has changed. Returns what went wrong with one of them; the others are told. */
+  notify(changed: readonly QueueState[]): unknown {
+    if (this.#waiters.size === 0) return undefined;
+    const names = new Set(changed.map(({ name }) => name));
+    return this.#tell(waiter => names.has(waiter.queue));
   }
 
-  notifyAll(): void {
+  /** The same for all who wait. */
+  notifyAll(): unknown {
+    return this.#tell(() => true);
+  }
+
+  #tell(concerns: (waiter: Waiter) => boolean): unknown {
+    let trouble: unknown;
     for (const waiter of this.#waiters) {
-      if (waiter.check(this.#session)) this.#waiters.delete(waiter);
+      try {
+        if (concerns(waiter) && waiter.check(this.#session)) this.#waiters.delete(waiter);
+      } catch (error) {
+        trouble ??= error;
+      }
     }
+    return trouble;
   }
 
   close(): void {
