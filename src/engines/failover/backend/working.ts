@@ -25,6 +25,7 @@ import {
 
 /** BullMQ's refusal of a report with another token than the lock's. */
 const OTHERS_LOCK = -6;
+const STALLED = 'it was at work when its worker died or hung, and is to run again';
 /** How many events a queue keeps, unless its settings say otherwise. */
 const MAX_EVENTS = 10_000;
 
@@ -342,10 +343,14 @@ export abstract class WorkingBackend extends ProducingBackend {
 
   /** Each home looks after its own; the primary's must wait until kept reports are delivered. */
   async moveStalledJobsToWait(): Promise<string[]> {
+    const { controller } = this;
     const stalled = this.standbyHolds ? await unlessOut(this.standby.moveStalledJobsToWait(), []) : [];
-    if (!this.controller.mayClaim) return stalled;
-    const outcome = await this.tryPrimary(primary => primary.moveStalledJobsToWait());
-    return outcome.ok ? [...stalled, ...outcome.value] : stalled;
+    if (controller.mayClaim) {
+      const outcome = await this.tryPrimary(primary => primary.moveStalledJobsToWait());
+      if (outcome.ok) stalled.push(...outcome.value);
+    }
+    for (const id of stalled) controller.countDuplicate(this.qualifiedName, id, STALLED);
+    return stalled;
   }
 
   async retryFinishedJob<T, R, N extends string>(
