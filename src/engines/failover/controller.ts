@@ -44,6 +44,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly target: string;
   /** Tells the primary from others; see Primary. */
   readonly identity: string;
+  readonly failsOver: boolean;
   /** Settles when it is known for the first time whether the primary answers. */
   readonly started: Promise<void>;
   /** Settles, and is gone, when the switch and what the standby holds are known: until then nothing is sent there. */
@@ -80,6 +81,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.standby = standby;
     this.target = primary.target;
     this.identity = primary.identity;
+    this.failsOver = primary.failsOver;
     this.clock = clock;
     this.primaryMs = options.deadlineMs - Math.min(STANDBY_MS, options.deadlineMs / 4);
     this.deadlines = new Deadlines();

@@ -89,9 +89,14 @@ export abstract class WorkingBackend extends ProducingBackend {
   #giveBack(answer: MaybeAnswer, token: string): void {
     const id = Array.isArray(answer) && answer[0] ? answer[1] : undefined;
     if (typeof id !== 'string') return;
-    this.controller.own(
-      this.tryPrimary(primary => primary.moveJobFromActiveToWait(id, token)).then(() => undefined),
+    const giveBack = this.orElse(
+      primary => primary.moveJobFromActiveToWait(id, token),
+      () => undefined,
+      () => undefined,
+      // The return has given it back already, or its lock has run out.
+      () => undefined,
     );
+    this.controller.own(giveBack);
   }
 
   moveToCompleted<T, R, N extends string>(

@@ -12,6 +12,7 @@ import type { BatchReport, Connection, Health, Maintenance, Primary, Standing } 
 export class OtherPrimaryKind implements Primary {
   readonly target: string;
   readonly identity: string;
+  readonly failsOver = false;
   readonly #factory: BackendFactory<IQueueBackend, unknown>;
   readonly #connection: unknown;
   protected readonly prefix: string;
