@@ -38,6 +38,8 @@ export interface LiveEngine {
   worker(name: string, handler: Processor, options: Omit<WorkerOptions, 'connection'>): Worker;
   /** Calls back with the state it is in, and at each change. Never, on an engine without states. */
   watch(source: Queue | Worker, listener: (change: StateChange) => void): void;
+  /** Calls back with the id of each job that it says ran twice, or is about to, and how. */
+  watchDuplicates(source: Queue | Worker, listener: (job: string, how: string) => void): void;
 }
 
 /** Opens nothing by itself: queues and workers connect. */
@@ -48,6 +50,7 @@ export function openEngine(address: EngineAddress): LiveEngine {
       queue: (name, options) => new Queue(name, { ...options, connection: redis }),
       worker: (name, handler, options) => new Worker(name, handler, { ...options, connection: redis }),
       watch: () => {},
+      watchDuplicates: () => {},
     };
   }
   const { file, journal, deadlineMs } = address;
@@ -61,6 +64,9 @@ export function openEngine(address: EngineAddress): LiveEngine {
       failover.on('state', listener);
       const { state, reason } = failover.status();
       listener({ to: state, reason });
+    },
+    watchDuplicates(source, listener) {
+      failoverOf(source).on('duplicate', ({ job, how }) => listener(job, how));
     },
   };
 }

@@ -21,6 +21,7 @@ export function tell(message: Message): void {
 export function observe(source: Queue | Worker, engine: LiveEngine, log: LogWriter): void {
   const events: EventEmitter = source;
   events.on('error', (error: unknown) => log.write('error', '-', reasonOf(error)));
+  engine.watchDuplicates(source, (job, how) => log.write('counted', job, how));
   engine.watch(source, ({ from, to, reason }) =>
     tell({ event: 'state', at: sharedClockMs(), from, to, reason }),
   );

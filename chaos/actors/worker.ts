@@ -25,7 +25,7 @@ const worker = engine.worker(
   async job => {
     await delay(config.handlerMs);
     const key = keyOf(job);
-    log.write(done === undefined || done.isFirst(key) ? 'ran' : 'repeated', key);
+    log.write(done === undefined || done.isFirst(key) ? 'ran' : 'repeated', key, job.id);
   },
   {
     concurrency: config.concurrency,

@@ -54,6 +54,22 @@ describe('gatherFacts', () => {
     });
   });
 
+  it('knows which of the jobs that ran twice the engine has told of, by their ids', () => {
+    const facts = factsOf(`
+      p: ? told 1
+      p: ! told 2
+      w: + told 3 id1
+      v: + told 4 id1
+      p: ? secret 1
+      p: ! secret 2
+      w: + secret 3 id2
+      v: + secret 4 id2
+      w: d id1 5 it ran again
+      w: d id3 5 it is about to
+    `);
+    expect(facts).toMatchObject({ counted: 2, uncounted: ['secret'] });
+  });
+
   it('reads the logs in any order: a job may have run before its producer wrote that it was accepted', () => {
     const ledger = ledgerOf('w: + a 4\np: ? a 1\np: ! a 3');
     expect(ledger.owed).toBe(0);

@@ -26,6 +26,10 @@ export interface Facts extends Pick<AckVerdict, 'lost' | 'duplicated' | 'unexpec
   readonly suppressed: number;
   /** Jobs whose result the engine took more than once. */
   readonly completedTwice: number;
+  /** Jobs of which the engine has told that they ran twice, or are about to. */
+  readonly counted: number;
+  /** Keys of jobs that ran twice without its telling. */
+  readonly uncounted: readonly string[];
   /** Finished jobs that the engine recorded as failed. */
   readonly recordedAsFailed: number;
   /** `error` events. */
@@ -78,6 +82,10 @@ export function gatherFacts({ ledger, changes, strikes, endedAt, killed }: Evide
     unexpected,
     suppressed,
     completedTwice,
+    counted: ledger.counted.size,
+    uncounted: duplicated.filter(
+      key => ![...(ledger.runs.get(key)?.ids ?? [])].some(id => ledger.counted.has(id)),
+    ),
     recordedAsFailed: ledger.failed.length,
     errors: [...ledger.errors.values()].reduce((sum, count) => sum + count, 0),
     longestAddMs,

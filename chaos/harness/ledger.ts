@@ -17,6 +17,8 @@ export interface Runs {
   repeats: number;
   /** How often the engine took its result. */
   completed: number;
+  /** The job's ids; of one that was worked off twice there is one. */
+  readonly ids: Set<string>;
 }
 
 /** All that the logs of all children say, kept up as they grow. */
@@ -28,6 +30,8 @@ export class Ledger {
   /** Texts of failed adds and of `error` events, and how often. */
   readonly rejections = new Map<string, number>();
   readonly errors = new Map<string, number>();
+  /** Ids of jobs of which the engine has told that they ran twice, or are about to. */
+  readonly counted = new Set<string>();
   /** Handlers that ran, in all: grows as long as work goes on. */
   progress = 0;
   /** By worker: when it last ran a job. */
@@ -54,7 +58,10 @@ export class Ledger {
         return;
       case 'ran':
       case 'repeated':
-        this.#ran(key, kind, at, actor);
+        this.#ran(entry, kind, actor);
+        return;
+      case 'counted':
+        this.counted.add(key);
         return;
       case 'completed':
         this.#runsOf(key).completed += 1;
@@ -77,8 +84,9 @@ export class Ledger {
     if (!this.#processed(key)) this.#owed.add(key);
   }
 
-  #ran(key: string, kind: 'ran' | 'repeated', at: number, actor: string): void {
+  #ran({ key, at, reason }: Entry, kind: 'ran' | 'repeated', actor: string): void {
     const runs = this.#runsOf(key);
+    runs.ids.add(reason);
     if (kind === 'ran') runs.at.push(at);
     else runs.repeats += 1;
     this.progress += 1;
@@ -89,7 +97,7 @@ export class Ledger {
   #runsOf(key: string): Runs {
     const found = this.runs.get(key);
     if (found !== undefined) return found;
-    const made: Runs = { at: [], repeats: 0, completed: 0 };
+    const made: Runs = { at: [], repeats: 0, completed: 0, ids: new Set() };
     this.runs.set(key, made);
     return made;
   }

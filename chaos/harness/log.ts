@@ -13,7 +13,7 @@ const MARKS = {
   acknowledged: '!',
   /** It rejected: the job may be processed. */
   rejected: 'x',
-  /** A handler did the work of the job. */
+  /** A handler did the work of the job; the reason is the job's id. */
   ran: '+',
   /** A handler found that the work had been done, and did nothing (`--idempotent`). */
   repeated: '=',
@@ -21,6 +21,8 @@ const MARKS = {
   completed: 'c',
   /** The engine recorded the job as failed, which no handler asked for. */
   failed: 'f',
+  /** The engine has told that a job, by its id, ran twice or is about to. */
+  counted: 'd',
   /** An `error` event; the key is a dash. */
   error: 'e',
 } as const;

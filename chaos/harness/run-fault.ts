@@ -145,12 +145,13 @@ async function workedOff(stage: Stage): Promise<void> {
 }
 
 function notesOn(facts: Facts, { rejections, errors }: Ledger): string[] {
-  const { p99OnStandbyMs, resumeMs, suppressed } = facts;
+  const { p99OnStandbyMs, resumeMs, suppressed, counted, uncounted, duplicated } = facts;
   const ms = (value: number | undefined) => (value === undefined ? 'none' : `${Math.round(value)} ms`);
   return [
     `first job added and processed after the fault: ${ms(resumeMs)}`,
     ...(p99OnStandbyMs === undefined ? [] : [`adds on the standby: p99 ${ms(p99OnStandbyMs)}`]),
     ...(suppressed === 0 ? [] : [`${suppressed} second runs found the work done`]),
+    `told by the engine: ${counted} jobs that ran twice or might; not told: ${uncounted.length} of ${duplicated.length}`,
     ...mostFrequent('adds failed', rejections),
     ...mostFrequent('error events', errors),
   ];

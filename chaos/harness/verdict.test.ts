@@ -12,6 +12,8 @@ const fine: Facts = {
   unexpected: [],
   suppressed: 0,
   completedTwice: 0,
+  counted: 0,
+  uncounted: [],
   recordedAsFailed: 0,
   errors: 0,
   longestAddMs: 480,

@@ -44,6 +44,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly target: string;
   /** Tells the primary from others; see Primary. */
   readonly identity: string;
+  readonly failsOver: boolean;
   /** Settles when it is known for the first time whether the primary answers. */
   readonly started: Promise<void>;
   /** Settles, and is gone, when the switch and what the standby holds are known: until then nothing is sent there. */
@@ -58,7 +59,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   readonly clock: Clock;
   readonly #ids: JobIds;
   readonly #machine: StateMachine;
-  readonly #loss: LossWatch;
+  readonly loss: LossWatch;
   readonly #returning: Returning;
   readonly #switch: SwitchWatch;
   readonly standbyWatch: StandbyWatch;
@@ -80,6 +81,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.standby = standby;
     this.target = primary.target;
     this.identity = primary.identity;
+    this.failsOver = primary.failsOver;
     this.clock = clock;
     this.primaryMs = options.deadlineMs - Math.min(STANDBY_MS, options.deadlineMs / 4);
     this.deadlines = new Deadlines();
@@ -89,7 +91,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.#machine = new StateMachine(machine, random, clock.monotonic());
     this.census = new Census(() => countStandby(ledger));
     this.journal = options.journal === 'off' ? undefined : new Journal(this, options.journal, clock);
-    this.#loss = new LossWatch(this, clock, processId);
+    this.loss = new LossWatch(this, clock, processId);
     this.#returning = new Returning(this, clock, processId);
     this.standbyWatch = new StandbyWatch(ledger, this.deadlines, trouble => this.#standbyChanged(trouble));
     standby.on('error', () => this.standbyWatch.suspect());
@@ -128,14 +130,14 @@ export class Controller extends EventEmitter<FailoverEvents> {
 
   /** Unfinished jobs on the primary when they were last counted; what a loss without journal is told in. */
   get lastCount(): number {
-    return this.#loss.lastCount;
+    return this.loss.lastCount;
   }
 
   /** Whether the primary was away, or lost its data, after a job of it was claimed: a lost lock is no wonder then. */
   hasLivedThroughOutage(claimed: number | undefined): boolean {
     if (claimed === ON_STANDBY) return false;
     // Without a claim, another worker of this process has had it, and is done with it.
-    return (claimed !== undefined && claimed !== this.epoch) || this.#loss.happenedRecently;
+    return (claimed !== undefined && claimed !== this.epoch) || this.loss.happenedRecently;
   }
 
   /**
@@ -337,7 +339,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.#handle({ kind: 'probe-started' });
     const { epoch } = this;
     // What was lost is known before anything goes there again.
-    const health = await this.#loss.lookAfter(await this.maintenance.check());
+    const health = await this.loss.lookAfter(await this.maintenance.check());
     this.#probing = false;
     if (this.#closing !== undefined) return;
     if (health.ok) {

@@ -48,6 +48,19 @@ export class LossWatch {
     return this.#clock.monotonic() - this.#happenedAt < AFTERMATH_MS;
   }
 
+  /** Asks the primary now, because a call of it is explained by a loss alone. */
+  async isThere(): Promise<boolean> {
+    if (this.happenedRecently) return true;
+    // Twice, because the first answer may be that of a probe which was under way, and older than what is known.
+    for (let asked = 0; asked < 2; asked++) {
+      const health = await this.#controller.maintenance.check();
+      const known = this.#known;
+      if (!health.ok || known === undefined || !isAnother(known, health.facts)) return this.happenedRecently;
+    }
+    this.#happenedAt = this.#clock.monotonic();
+    return true;
+  }
+
   /**
    * Looks at what a good probe found, until what was lost and has a copy is there again. That may take long, or hang with the
    * primary, so it is probed all the while; a probe that fails ends what hangs. Answers the latest probe.
@@ -70,15 +83,20 @@ export class LossWatch {
     }
   }
 
-  async #look({ sentinel, runId }: Facts): Promise<void> {
+  async #look(facts: Facts): Promise<void> {
+    let { sentinel, runId } = facts;
     if (sentinel === undefined) return;
     const { ledger, maintenance, identity } = this.#controller;
     if (this.#known === undefined || this.#known.sentinel !== sentinel || this.#known.runId !== runId) {
       // Another process of the machine may have seen it, and mended it.
       const stored = (await ledger.getFact(identity, 'life')) as Life | undefined;
-      const sawIt = this.#known?.sentinel !== undefined && stored?.sentinel !== this.#known.sentinel;
+      const sawIt = this.#known !== undefined && stored !== undefined && isAnother(this.#known, stored);
       if (sawIt) this.#happenedAt = this.#clock.monotonic();
       if (stored !== undefined) this.#known = { ...this.#known, ...stored };
+      // What another process has stored may be newer than the probe: at the start, the first key of ours.
+      const latest = stored !== undefined && isAnother(stored, facts) ? await maintenance.check() : undefined;
+      if (latest?.ok === false) return;
+      if (latest?.facts.sentinel !== undefined) ({ sentinel, runId } = latest.facts);
     }
     const known = this.#known;
     // Without a key of ours known to have been there, an empty primary is a new one, or was lost before its first probe:
@@ -87,6 +105,8 @@ export class LossWatch {
     const emptied = isNew ? sentinel === null : known.sentinel !== sentinel;
     const restarted = known?.runId !== undefined && runId !== undefined && runId !== known.runId;
     if (emptied || restarted) {
+      // Also where another process makes it good: what this one has at work may run again there.
+      if (!isNew) this.#happenedAt = this.#clock.monotonic();
       if (!(await ledger.lease('loss', this.#processId, LEASE_MS))) return;
       if (emptied) await this.#recover('emptied', 0, isNew);
       else await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS, isNew);
@@ -198,6 +218,13 @@ function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
     else group.push(item);
   }
   return groups;
+}
+
+/** Whether it is not the life of before, as far as both are known. */
+function isAnother(known: Life, now: Facts): boolean {
+  const isOther = (before: string | undefined, after: string | null | undefined) =>
+    before !== undefined && after !== undefined && before !== after;
+  return isOther(known.sentinel, now.sentinel) || isOther(known.runId, now.runId);
 }
 
 function life(sentinel: string | undefined, runId: string | undefined): Life {

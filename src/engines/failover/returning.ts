@@ -75,9 +75,10 @@ export class Returning {
 
   /** Called after each good probe: another process may have left something, or died in the middle. */
   lookForWork(): void {
-    const { census } = this.#controller;
+    const { census, state } = this.#controller;
     if (this.#running !== undefined || this.#stopped) return;
-    if (census.work > 0) this.soon();
+    // A return that was broken off, because the file was out, comes to its end only by being gone on with.
+    if (census.work > 0 || state === 'returning') this.soon();
     else this.#lookInLedger();
   }
 

@@ -19,7 +19,7 @@ export const HELD = 'unknownAdd';
  * standby at once, such a job would run there and a moment later again on a primary that had only stalled. So it is held
  * back, on disk and hence acknowledged, until one of these comes:
  *
- * - the answer, late: the primary has it;
+ * - the answer, late: the primary has it, unless another server may have taken its place in between;
  * - the return of the primary: it is added there under its own id, which adds nothing if it is there;
  * - the end of its time while the primary stays away: the standby runs it, and on return its twin, if there is one, is
  *   ended with it (reconcile.ts).
@@ -37,14 +37,18 @@ export class UnknownAdds {
   async hold(entries: readonly AddEntry[], { failure, late }: Failed<unknown>): Promise<void> {
     const [first] = entries;
     if (first === undefined) return;
-    const { ledger, statistics } = this.#controller;
+    const { ledger, statistics, failsOver, epoch, state } = this.#controller;
     const json = JSON.parse(JSON.stringify([entries])) as StoredOperation['args'];
     const seq = await ledger.defer({ queue: first.queue, job: null, op: HELD, args: json });
     statistics.unknown += entries.length;
     this.#controller.emit('unknown', { queue: first.queue, jobs: entries.length, failure });
     if (late === undefined) return;
     late.then(
-      () => this.#controller.own(ledger.settleDeferred([seq])),
+      () => {
+        // A server whose place another has taken meanwhile answers, too, when it goes on, and what it took is gone.
+        const isTheSame = state !== 'standby' && epoch === this.#controller.epoch;
+        if (isTheSame || !failsOver) this.#controller.own(ledger.settleDeferred([seq]));
+      },
       error => {
         if (wasNotApplied(error)) this.#controller.own(this.#release({ seq, entries }));
       },

@@ -71,7 +71,7 @@ function words(code: number, file: string, text: string): [SpillwayErrorCode, st
     case SQLITE.ioError:
       return [
         'SPILLWAY_SQLITE_IO',
-        `Reading or writing ${file} failed (${text}). Nothing was acknowledged; check the disk, its space and its quota.`,
+        `Reading or writing ${file} failed (${text}). Nothing was acknowledged; check the disk, its space and its quota, and whether it has become read-only.`,
       ];
     default:
       return ['SPILLWAY_SQLITE_IO', `SQLite could not work on ${file} (${text}).`];

@@ -1,4 +1,5 @@
 import type { IQueueBackend, RedisClient, StreamReadRaw } from 'bullmq';
+import { LATE } from '../deadline.ts';
 import type { ControllerShare } from '../registry.ts';
 import type { BackendOptions, Parts, Role } from './core.ts';
 import { EventsReader } from './events-reader.ts';
@@ -8,6 +9,8 @@ type Marker = { member: string; score: number } | null;
 
 /** Look at once. */
 const NOW: Marker = { member: '0', score: 0 };
+/** A wait on the primary that ends so much later than it was to, in ms, is taken for one that never ends. */
+const OVERDUE_MS = 2_000;
 /** Pause before a wait that failed on the primary is tried again, in ms. */
 const AGAIN_MS = 100;
 
@@ -27,7 +30,7 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
   readonly #onTrouble = (error: Error) => this.emit('error', error);
   #blockingDisconnected = false;
   #interrupt: (() => void) | undefined;
-  #primaryWait: { backend: IQueueBackend; answer: Promise<Marker> } | undefined;
+  #primaryWait: { backend: IQueueBackend; ms: number; answer: Promise<Marker> } | undefined;
 
   constructor(
     parts: Parts,
@@ -154,10 +157,16 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
         const isOwn = this.#primaryWait?.backend !== backend;
         if (isOwn) {
           const atMost = Math.min(blockTimeout, backend.maximumBlockTimeout ?? blockTimeout);
-          this.#primaryWait = { backend, answer: backend.waitForJob(atMost) };
+          this.#primaryWait = { backend, ms: 1000 * atMost, answer: backend.waitForJob(atMost) };
         }
         const wait = this.#primaryWait!;
-        const found = await wait.answer;
+        const found = await this.controller.deadlines.bound(wait.answer, wait.ms + OVERDUE_MS);
+        if (found === LATE) {
+          // Its connection is not what it was; the next call opens another.
+          if (this.#primaryWait === wait) this.#primaryWait = undefined;
+          if (link.ready === wait.backend) link.drop();
+          return null;
+        }
         // What wakes a call that is over is for the next one: it is told once.
         if (found !== null && isOver()) return null;
         if (this.#primaryWait === wait) this.#primaryWait = undefined;

@@ -4,6 +4,8 @@ import type { Connection } from '../primary/primary.ts';
 
 /** Answers of a primary that was given up are still taken for so long, in ms. */
 const LINGER_MS = 5_000;
+/** A connection that is not there after so long is given up for another, in ms: ioredis may have lost sight of it. */
+const START_ANEW_MS = 2_000;
 /** A connection that is let go notices within so long, in ms. */
 const LET_GO_MS = 250;
 
@@ -15,6 +17,7 @@ export class PrimaryLink {
   readonly #controller: Controller;
   readonly #connect: () => Connection;
   #connection: Connection | undefined;
+  #startedAt = 0;
   #ready = false;
   #closed = false;
   #opening: Promise<IQueueBackend> | undefined;
@@ -55,9 +58,11 @@ export class PrimaryLink {
     failed.catch(() => undefined);
     try {
       const ready = backend.waitUntilReady();
-      ready.catch(() => undefined);
+      // BullMQ keeps how its connection began: one that has failed is never ready, though its server may be.
+      ready.catch(() => this.#dropIf(backend));
       const outcome = await deadlines.bound(Promise.race([ready, failed]), primaryMs);
       if (outcome !== undefined) {
+        if (this.#controller.clock.monotonic() - this.#startedAt > START_ANEW_MS) this.#dropIf(backend);
         throw Object.assign(new Error('no connection within the deadline'), { code: 'ETIMEDOUT' });
       }
     } finally {
@@ -72,6 +77,7 @@ export class PrimaryLink {
   #start(): Connection {
     const connection = this.#connect();
     this.#connection = connection;
+    this.#startedAt = this.#controller.clock.monotonic();
     // One line a change of state is the controller's business; a connection that retries would say the same each time.
     connection.backend.on('error', (error: Error) => this.#fail?.(error));
     return connection;
@@ -92,6 +98,10 @@ export class PrimaryLink {
   async setName(name: string): Promise<void> {
     this.#clientNames.add(name);
     await this.ready?.setName(name).catch(() => undefined);
+  }
+
+  #dropIf(backend: IQueueBackend): void {
+    if (this.#connection?.backend === backend) this.drop();
   }
 
   /** Throws the connection away, with whatever hangs on it. */

@@ -25,6 +25,7 @@ import {
 
 /** BullMQ's refusal of a report with another token than the lock's. */
 const OTHERS_LOCK = -6;
+const STALLED = 'it was at work when its worker died or hung, and is to run again';
 /** How many events a queue keeps, unless its settings say otherwise. */
 const MAX_EVENTS = 10_000;
 
@@ -88,9 +89,14 @@ export abstract class WorkingBackend extends ProducingBackend {
   #giveBack(answer: MaybeAnswer, token: string): void {
     const id = Array.isArray(answer) && answer[0] ? answer[1] : undefined;
     if (typeof id !== 'string') return;
-    this.controller.own(
-      this.tryPrimary(primary => primary.moveJobFromActiveToWait(id, token)).then(() => undefined),
+    const giveBack = this.orElse(
+      primary => primary.moveJobFromActiveToWait(id, token),
+      () => undefined,
+      () => undefined,
+      // The return has given it back already, or its lock has run out.
+      () => undefined,
     );
+    this.controller.own(giveBack);
   }
 
   moveToCompleted<T, R, N extends string>(
@@ -342,10 +348,14 @@ export abstract class WorkingBackend extends ProducingBackend {
 
   /** Each home looks after its own; the primary's must wait until kept reports are delivered. */
   async moveStalledJobsToWait(): Promise<string[]> {
+    const { controller } = this;
     const stalled = this.standbyHolds ? await unlessOut(this.standby.moveStalledJobsToWait(), []) : [];
-    if (!this.controller.mayClaim) return stalled;
-    const outcome = await this.tryPrimary(primary => primary.moveStalledJobsToWait());
-    return outcome.ok ? [...stalled, ...outcome.value] : stalled;
+    if (controller.mayClaim) {
+      const outcome = await this.tryPrimary(primary => primary.moveStalledJobsToWait());
+      if (outcome.ok) stalled.push(...outcome.value);
+    }
+    for (const id of stalled) controller.countDuplicate(this.qualifiedName, id, STALLED);
+    return stalled;
   }
 
   async retryFinishedJob<T, R, N extends string>(

@@ -15,13 +15,14 @@ export class CallsUnderWay {
         if (typeof value !== 'function') return value;
         return (...args: unknown[]) => {
           const answer: unknown = value.apply(target, args);
-          return answer instanceof Promise ? this.#unlessLost(answer) : answer;
+          return answer instanceof Promise ? this.unlessLost(answer) : answer;
         };
       },
     });
   }
 
-  #unlessLost<T>(answer: Promise<T>): Promise<T> {
+  /** The answer, or that the connection is lost. */
+  unlessLost<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.add(reject);
       answer.then(resolve, reject).finally(() => this.#waiting.delete(reject));

@@ -1,8 +1,8 @@
-import { createPostgresBackend } from 'bullmq';
 import { redisOptionsOf } from '../../../redis/index.ts';
 import type { ResolvedFailoverOptions } from '../options.ts';
 import { OtherPrimaryKind } from './other.ts';
 import { withListeners } from './postgres.ts';
+import { PostgresPrimary } from './postgres-primary.ts';
 import type { Primary } from './primary.ts';
 import { RedisPrimary } from './redis.ts';
 
@@ -12,5 +12,5 @@ export function choosePrimary(options: ResolvedFailoverOptions, prefix: string):
   if (redis !== undefined) return new RedisPrimary(redisOptionsOf(redis), prefix, Math.random);
   if (primary !== undefined)
     return new OtherPrimaryKind(primary.factory as never, primary.connection, primary.name, prefix);
-  return new OtherPrimaryKind(createPostgresBackend as never, withListeners(postgres), 'PostgreSQL', prefix);
+  return new PostgresPrimary(withListeners(postgres), prefix);
 }

@@ -5,15 +5,17 @@ import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
 import { splitQueue } from '../entries.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
+import { withQualifiedNames } from './named.ts';
 import type { BatchReport, Connection, Health, Maintenance, Primary, Standing } from './primary.ts';
 
-/** PostgreSQL or another of BullMQ's backends: all through the contract alone, so what a job went through elsewhere is not carried over. */
+/** Another of BullMQ's backends: all through the contract alone, so what a job went through elsewhere is not carried over. */
 export class OtherPrimaryKind implements Primary {
   readonly target: string;
   readonly identity: string;
+  readonly failsOver = false;
   readonly #factory: BackendFactory<IQueueBackend, unknown>;
   readonly #connection: unknown;
-  readonly #prefix: string;
+  protected readonly prefix: string;
 
   constructor(
     factory: BackendFactory<IQueueBackend, unknown>,
@@ -25,26 +27,29 @@ export class OtherPrimaryKind implements Primary {
     this.identity = `other ${name} ${prefix}`;
     this.#factory = factory;
     this.#connection = connection;
-    this.#prefix = prefix;
+    this.prefix = prefix;
   }
 
   connect(queueName: string, options: BackendOptions, role: Role): Connection {
     const backend = this.#factory(queueName, { ...options, connection: this.#connection } as never, role);
-    return { backend, letGo: () => void backend.disconnectBlocking(false).catch(() => undefined) };
+    return {
+      backend: withQualifiedNames(backend, queueName, this.prefix),
+      letGo: () => void backend.disconnectBlocking(false).catch(() => undefined),
+    };
   }
 
   openMaintenance(deadlineMs: number): Maintenance {
-    const connect = () =>
-      this.#factory('spillway', { connection: this.#connection, prefix: this.#prefix } as never, {});
+    const { prefix } = this;
+    const connect = () => this.#factory('spillway', { connection: this.#connection, prefix } as never, {});
     return new OtherMaintenance(connect, deadlineMs);
   }
 }
 
-class OtherMaintenance implements Maintenance {
+export class OtherMaintenance implements Maintenance {
   readonly #connect: () => IQueueBackend;
   readonly #deadlineMs: number;
   #backend: IQueueBackend | undefined;
-  #calls = new CallsUnderWay();
+  protected calls = new CallsUnderWay();
 
   constructor(connect: () => IQueueBackend, deadlineMs: number) {
     this.#connect = connect;
@@ -53,7 +58,7 @@ class OtherMaintenance implements Maintenance {
 
   /** A write through the same contract the jobs take. */
   async check(): Promise<Health> {
-    const backend = this.#open();
+    const backend = this.open();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('Command timed out')), this.#deadlineMs);
@@ -71,7 +76,7 @@ class OtherMaintenance implements Maintenance {
     }
   }
 
-  #open(): IQueueBackend {
+  protected open(): IQueueBackend {
     if (this.#backend === undefined) {
       this.#backend = this.#connect();
       this.#backend.on('error', () => undefined);
@@ -84,8 +89,12 @@ class OtherMaintenance implements Maintenance {
   }
 
   queue(qualifiedName: string): IQueueBackend {
+    return this.calls.of(this.siblingOf(this.open(), qualifiedName));
+  }
+
+  protected siblingOf(backend: IQueueBackend, qualifiedName: string): IQueueBackend {
     const { prefix, name } = splitQueue(qualifiedName);
-    return this.#calls.of(this.#open().forQueue(name, prefix));
+    return withQualifiedNames(backend.forQueue(name, prefix), name, prefix);
   }
 
   /** Not through the contract. */
@@ -119,11 +128,11 @@ class OtherMaintenance implements Maintenance {
   async forgetBatch(): Promise<void> {}
 
   /** Not through the contract: the job runs again, and is counted. */
-  async reclaim(): Promise<boolean> {
+  async reclaim(_queue: string, _jobId: string): Promise<boolean> {
     return false;
   }
 
-  async claimedWith(): Promise<[]> {
+  async claimedWith(_queue: string, _tokens: ReadonlySet<string>): Promise<{ id: string; token: string }[]> {
     return [];
   }
 
@@ -146,8 +155,8 @@ class OtherMaintenance implements Maintenance {
     const backend = this.#backend;
     this.#backend = undefined;
     backend?.close(true).catch(() => undefined);
-    this.#calls.end();
-    this.#calls = new CallsUnderWay();
+    this.calls.end();
+    this.calls = new CallsUnderWay();
   }
 
   async close(): Promise<void> {
@@ -155,7 +164,12 @@ class OtherMaintenance implements Maintenance {
   }
 }
 
-function flowEntry({ queue, id, job, state }: TakenJob): Parameters<IQueueBackend['addFlow']>[0][number] {
+export function flowEntry({
+  queue,
+  id,
+  job,
+  state,
+}: TakenJob): Parameters<IQueueBackend['addFlow']>[0][number] {
   const { prefix, name } = splitQueue(queue);
   const { parentKey } = job;
   const parentKeyOpts = {

@@ -25,6 +25,8 @@ export interface Primary {
   readonly target: string;
   /** Tells it from others: backends with equal identities share a controller. Holds no secret in the clear. */
   readonly identity: string;
+  /** Another server may take its place without all of its writes; the one before may answer all the same. */
+  readonly failsOver: boolean;
   connect(queueName: string, options: BackendOptions, role: Role): Connection;
   /** @param id names this process among all. */
   openMaintenance(deadlineMs: number, clock: Clock, id: string): Maintenance;

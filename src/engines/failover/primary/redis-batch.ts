@@ -1,5 +1,6 @@
-import type { JobJson, JobsOptions, ParentKeyOpts, RedisQueueBackend } from 'bullmq';
+import type { JobJson, ParentKeyOpts, RedisQueueBackend } from 'bullmq';
 import type { TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
+import { optionsNow } from './placing.ts';
 import { HISTORY, SCHEDULER } from './redis-scripts.ts';
 
 type Transaction = ReturnType<Awaited<RedisQueueBackend['client']>['multi']>;
@@ -94,22 +95,6 @@ export class Batch {
     this.#backendOf(queue).execCommand(this.#transaction as never, command, args as never);
     this.#commands += 1;
   }
-}
-
-/** The options that put a job where it stands now; the user's own are restored after. */
-function optionsNow({ state, due, front, dedup, job }: TakenJob, now: number): JobsOptions {
-  const { delay: _, priority: __, lifo: ___, deduplication, ...rest } = job.opts;
-  const opts: JobsOptions = { ...rest };
-  if (deduplication !== undefined && dedup !== null && (dedup.until ?? Number.POSITIVE_INFINITY) > now) {
-    const ttl = dedup.until === null ? {} : { ttl: dedup.until - now };
-    opts.deduplication = { ...deduplication, ...ttl };
-  }
-  if (state === 'delayed') opts.delay = Math.max(1, (due ?? now) - job.timestamp);
-  if (state === 'prioritized' || (state === 'delayed' && (job.priority ?? 0) > 0)) {
-    opts.priority = job.priority ?? 0;
-  }
-  if (state === 'waiting' && front) opts.lifo = true;
-  return opts;
 }
 
 /** The fields of the job's hash that adding doesn't set, or sets to what put it in its place. */

@@ -13,6 +13,7 @@ import {
 import type { Clock } from '../../../shared/clock.ts';
 import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
+import { inOrderOfAdding } from './placing.ts';
 import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
 import { Batch } from './redis-batch.ts';
 import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER } from './redis-scripts.ts';
@@ -298,12 +299,6 @@ export class RedisMaintenance implements Maintenance {
 /** The events of jobs that are given back, for as long as that takes. */
 function unheard(queue: string): string {
   return `${queue}:spillway:unheard`;
-}
-
-/** Each that goes to the front goes before the last that did. */
-function inOrderOfAdding(units: readonly TakenUnit[]): TakenUnit[] {
-  const isFront = ({ jobs }: TakenUnit) => jobs[0]?.front === true;
-  return [...units.filter(isFront).reverse(), ...units.filter(unit => !isFront(unit))];
 }
 
 async function answers(replies: Promise<[Error | null, unknown][] | null>): Promise<unknown[]> {

@@ -38,6 +38,7 @@ const RETRY_MS = 100;
 export class RedisPrimary implements Primary {
   readonly target: string;
   readonly identity: string;
+  readonly failsOver: boolean;
   readonly #redis: RedisTarget;
   readonly #prefix: string;
   readonly #random: () => number;
@@ -47,6 +48,7 @@ export class RedisPrimary implements Primary {
     this.#redis = redis;
     this.#prefix = prefix;
     this.target = describeRedisTarget(redis);
+    this.failsOver = redis.cluster !== undefined || redis.sentinels !== undefined;
     const { username = '', password = '' } = redis;
     const secret = createHash('sha256').update(`${username}:${password}`).digest('hex').slice(0, 16);
     this.identity = `redis ${this.target} ${prefix} ${secret}`;

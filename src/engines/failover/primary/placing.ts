@@ -1,0 +1,24 @@
+import type { JobsOptions } from 'bullmq';
+import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
+
+/** The options that put a job where it stands now; the user's own are restored after. */
+export function optionsNow({ state, due, front, dedup, job }: TakenJob, now: number): JobsOptions {
+  const { delay: _, priority: __, lifo: ___, deduplication, ...rest } = job.opts;
+  const opts: JobsOptions = { ...rest };
+  if (deduplication !== undefined && dedup !== null && (dedup.until ?? Number.POSITIVE_INFINITY) > now) {
+    const ttl = dedup.until === null ? {} : { ttl: dedup.until - now };
+    opts.deduplication = { ...deduplication, ...ttl };
+  }
+  if (state === 'delayed') opts.delay = Math.max(1, (due ?? now) - job.timestamp);
+  if (state === 'prioritized' || (state === 'delayed' && (job.priority ?? 0) > 0)) {
+    opts.priority = job.priority ?? 0;
+  }
+  if (state === 'waiting' && front) opts.lifo = true;
+  return opts;
+}
+
+/** Each that goes to the front goes before the last that did. */
+export function inOrderOfAdding(units: readonly TakenUnit[]): TakenUnit[] {
+  const isFront = ({ jobs }: TakenUnit) => jobs[0]?.front === true;
+  return [...units.filter(isFront).reverse(), ...units.filter(unit => !isFront(unit))];
+}

@@ -1,0 +1,126 @@
+import pg from 'pg';
+import { expect, it, onTestFinished } from 'vitest';
+import { startPostgres } from '../../../../test/servers/index.ts';
+import { systemClock } from '../../../shared/clock.ts';
+import type { TakenJob } from '../../sqlite/index.ts';
+import { withListeners } from './postgres.ts';
+import { PostgresPrimary } from './postgres-primary.ts';
+
+async function start() {
+  const postgres = await startPostgres();
+  const options = { connectionString: postgres.url, migrate: true };
+  const maintenance = new PostgresPrimary(withListeners(options), 'bull').openMaintenance(5_000);
+  const client = new pg.Client(postgres.url);
+  onTestFinished(async () => {
+    postgres.resume();
+    await client.end();
+    await maintenance.close();
+    await postgres.stop();
+  });
+  const health = await maintenance.check();
+  if (!health.ok) throw new Error(health.message);
+  await client.connect();
+  await client.query('SET search_path TO bullmq');
+  const rows = async (sql: string) => (await client.query(sql)).rows;
+  return { postgres, maintenance, rows };
+}
+
+function taken(id: string, given: Partial<TakenJob> = {}): TakenJob {
+  const job = { id, name: id, data: '{}', opts: { attempts: 3 }, timestamp: 1_000, attemptsMade: 1 };
+  return {
+    ...{ queue: 'bull:q', id, state: 'waiting', due: null, front: false, dedup: null, logs: [], score: 0 },
+    job: job as never,
+    ...given,
+  };
+}
+
+const alone = (...jobs: TakenJob[]) => jobs.map(job => ({ jobs: [job] }));
+
+it('a batch is added once, whole, in its order, and tells the listeners nothing', async () => {
+  const { maintenance, rows } = await start();
+  await maintenance.queue('bull:q').publishEvent({ event: 'heard' }, 100);
+  const batch = alone(taken('1'), taken('2', { logs: ['a', 'b'] }), taken('3', { front: true }));
+  expect(await maintenance.addBatch('x:1', batch)).toEqual({ added: 3, duplicates: [] });
+  expect(await maintenance.addBatch('x:1', batch)).toEqual({ added: 0, duplicates: [] });
+  await maintenance.forgetBatch('x:1');
+  expect(await maintenance.addBatch('x:1', batch)).toEqual({ added: 0, duplicates: [] });
+  expect(await rows('SELECT id, attempts_made AS made FROM job ORDER BY seq')).toEqual([
+    { id: '3', made: 1 },
+    { id: '1', made: 1 },
+    { id: '2', made: 1 },
+  ]);
+  expect(await rows('SELECT event FROM event')).toEqual([{ event: 'heard' }]);
+  expect((await maintenance.queue('bull:q').getJobLogs('2', 0, -1, true)).logs).toEqual(['a', 'b']);
+});
+
+it('the job that is there stands, also one that another stands for, and is told', async () => {
+  const { maintenance, rows } = await start();
+  const queue = maintenance.queue('bull:q');
+  const opts = { deduplication: { id: 'd' } };
+  const add = { name: 'first', data: '{}', opts, timestamp: 1, attemptsMade: 0, deduplicationId: 'd' };
+  await queue.addJob(add as never, 'first', {});
+  await queue.addJob({ ...add, opts: {}, deduplicationId: undefined } as never, 'known', {});
+  const job = { ...taken('second').job, opts, deduplicationId: 'd' };
+  const second = taken('second', { job, dedup: { id: 'd', until: null } });
+  const free = taken('free', { job: { ...job, id: 'free' } });
+  const report = await maintenance.addBatch('x:1', alone(taken('known'), second, free));
+  expect(report).toEqual({
+    added: 1,
+    duplicates: [
+      { queue: 'bull:q', job: 'known' },
+      { queue: 'bull:q', job: 'second' },
+    ],
+  });
+  // One that has lost its key to another is still known to have had it.
+  expect(await rows('SELECT id, dedup_id AS dedup, attempts_made AS made FROM job ORDER BY seq')).toEqual([
+    { id: 'first', dedup: 'd', made: 0 },
+    { id: 'known', dedup: null, made: 0 },
+    { id: 'free', dedup: 'd', made: 1 },
+  ]);
+});
+
+it('a batch with a job that PostgreSQL refuses adds none of them', async () => {
+  const { maintenance, rows } = await start();
+  // JSON that its jsonb has no place for.
+  const odd = taken('2', { job: { ...taken('2').job, data: '{"a":"\\u0000"}' } });
+  await expect(maintenance.addBatch('x:1', alone(taken('1'), odd))).rejects.toThrow();
+  expect(await rows('SELECT id FROM job')).toEqual([]);
+  expect(await maintenance.addBatch('x:1', alone(taken('1')))).toMatchObject({ added: 1 });
+});
+
+it('a server that hangs in the middle of a batch ends it with its connection, and it is added when it goes on', async () => {
+  const { postgres, maintenance, rows } = await start();
+  const many = alone(...Array.from({ length: 200 }, (_, n) => taken(`${n}`)));
+  const added = maintenance.addBatch('x:1', many).catch((error: Error) => error.message);
+  await maintenance.present('bull:q', ['none']);
+  postgres.pause();
+  await maintenance.close();
+  const outcome = await added;
+  postgres.resume();
+  const again = new PostgresPrimary(withListeners(postgres.url), 'bull').openMaintenance(5_000);
+  try {
+    await again.addBatch('x:1', many);
+    expect((await rows('SELECT id FROM job')).length).toBe(200);
+    // Unless it was faster than the hang.
+    expect(['Connection is closed.', { added: 200, duplicates: [] }]).toContainEqual(outcome);
+  } finally {
+    await again.close();
+  }
+});
+
+it('a waiting or delayed job is taken back into work, and claims are found by their token', async () => {
+  const { maintenance, rows } = await start();
+  const delayed = taken('2', { state: 'delayed', due: systemClock.now() + 60_000 });
+  await maintenance.addBatch('x:1', alone(taken('1'), delayed));
+  expect(await maintenance.queue('bull:q').getState('2')).toBe('delayed');
+  const [claimed] = await maintenance.queue('bull:q').moveToActive('t', undefined);
+  expect(claimed).toMatchObject({ id: '1', attemptsMade: 1 });
+  expect(await maintenance.claimedWith('bull:q', new Set(['t', 'u']))).toEqual([{ id: '1', token: 't' }]);
+  expect(await maintenance.reclaim('bull:q', '1')).toBe(false);
+  expect(await maintenance.reclaim('bull:q', '2')).toBe(true);
+  expect(await rows("SELECT id FROM job WHERE state = 'active' ORDER BY id")).toEqual([
+    { id: '1' },
+    { id: '2' },
+  ]);
+  expect(await maintenance.reclaim('bull:q', 'none')).toBe(false);
+});
