@@ -19,6 +19,11 @@ const fixture = (name: string) => join(import.meta.dirname, 'fixtures', `${name}
 /** `<queue>:<id>` of the jobs in batches, read without the ledger. */
 function moving(file: string): string[] {
   const db = new DatabaseSync(file, { readOnly: true });
+  // The first life may have been killed before it made its tables.
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'failover_moving'").get() === undefined) {
+    db.close();
+    return [];
+  }
   const rows = db.prepare('SELECT queue, job FROM failover_moving WHERE job IS NOT NULL').all();
   const said = db.prepare("SELECT n FROM failover_count WHERE name = 'moving'").get()?.n;
   db.close();
