@@ -102,6 +102,17 @@ onEachEngine('createSpillway', ({ name, start, fresh }) => {
     expect(message).toContain('there is no such option (there are queues, logger');
   });
 
+  it.each([null, 'redis://user:password@host', 4, ['mails']])(
+    'refuses %j in place of options',
+    async given => {
+      const message = await refused('SPILLWAY_INVALID_OPTION', () => createSpillway(given as never));
+      expect(message).toContain(
+        'The options must be an object, as in createSpillway({ redis: …, queues: […] })',
+      );
+      expect(message).not.toContain('password');
+    },
+  );
+
   it.each([
     [{ concurrency: 0 }, 'concurrency'],
     [{ concurrency: Number.NaN }, 'concurrency'],
