@@ -177,6 +177,13 @@ const knownOptions = {
 const loggerMethods = ['debug', 'info', 'warn', 'error'] as const;
 
 function checkOwnOptions(options: SpillwayOptions<QueueDeclarations>): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new SpillwayError(
+      'SPILLWAY_INVALID_OPTION',
+      `The options must be an object, as in createSpillway({ redis: …, queues: […] }); received a value of type ${Array.isArray(options) ? 'list' : typeof options}`,
+      { details: { option: 'options', range: 'an object' } },
+    );
+  }
   const unknown = Object.entries(options).find(([name]) => !Object.hasOwn(knownOptions, name));
   if (unknown !== undefined) {
     const range = `absent: there is no such option (there are ${Object.keys(knownOptions).join(', ')})`;

@@ -62,7 +62,7 @@ const START_DEADLINE = 10_000;
 /** Puts the parts together and listens on 127.0.0.1. */
 export async function startApp(options: AppOptions): Promise<App> {
   const { environment = {} } = options;
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(options.dataDir);
   const spillway = createSpillway({
     sqlite: { file: join(options.dataDir, 'queue.db') },
     ...(options.redis === undefined ? {} : { redis: options.redis }),
@@ -74,7 +74,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     schema: WebhookJobData,
     defaultJobOptions: JOB_OPTIONS,
   });
-  await answers(spillway);
+  const left = await firstAnswer(spillway);
+  if (left > 0) options.logger?.info({ left }, `Left from before, worked off as well: ${count(left, 'job')}`);
 
   const store = new AutomationStore(join(options.dataDir, 'automations.db'));
   const cached = new CachedStore(spillway, store);
@@ -141,14 +142,29 @@ async function stopServing(server: FastifyInstance, graceMs: number): Promise<vo
   }
 }
 
-/** Asks the queue for its first answer. The reason it gives none stays the error's cause: a log's matter. */
-async function answers(spillway: Spillway): Promise<void> {
+function makeFolder(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new Error(`The folder ${dataDir} (DATA_DIR) can't be made: ${(cause as Error).message}.`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * Asks the queue for its first answer: how many jobs are not done. The reason it gives none stays the error's cause: a
+ * log's matter.
+ */
+async function firstAnswer(spillway: Spillway): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`No answer within ${START_DEADLINE} ms.`)), START_DEADLINE);
   });
   try {
-    await Promise.race([spillway.stats(), late]);
+    const { queues } = await Promise.race([spillway.stats(), late]);
+    const { waiting = 0, active = 0, delayed = 0 } = queues[QUEUE] ?? {};
+    return waiting + active + delayed;
   } catch (cause) {
     throw new Error(`The queue (${spillway.engine}) does not answer.`, { cause });
   } finally {

@@ -95,7 +95,7 @@ const SCHEMA = `
 
 /** What a newcomer sees at work. `[name, kind, keywords, reply]` */
 const SAMPLES: readonly (readonly [string, string, readonly string[], string])[] = [
-  ['Thank for story', 'story', [], 'Thank you for sharing, {name}! Here is 10 % off: STORY10'],
+  ['Thank for story', 'story', [], 'Hi {name}, thank you for sharing! Here is 10 % off: STORY10'],
   ['Price asked', 'comment', ['price', 'how much', 'cost'], 'Hi {name}, we have just sent you our prices.'],
   ['Link asked', 'comment', ['link', 'where can i'], 'Hi {name}, the link is in our profile.'],
   [
@@ -104,7 +104,7 @@ const SAMPLES: readonly (readonly [string, string, readonly string[], string])[]
     ['open', 'hours', 'closed'],
     'Hello {name}! We are open from 9 to 18, every day but Sunday.',
   ],
-  ['Human wanted', 'dm', ['human', 'agent', 'help'], 'Of course, {name}. A colleague will answer you soon.'],
+  ['Human wanted', 'dm', ['human', 'agent', 'help'], 'Hi {name}, a colleague will answer you soon.'],
   [
     'Fix promised',
     'issue',
@@ -252,21 +252,15 @@ export class AutomationStore {
     if (changes === 1 && contact !== null) this.#upsertContact.run(account, contact.id, contact.name, now);
   }
 
-  /** A mark to read `usesSince` from: the last record so far. */
-  lastRecord(): number {
-    const row = this.#db.prepare('SELECT coalesce(max(seq), 0) AS seq FROM handled').get();
-    return Number(row?.seq);
-  }
-
-  /** What each automation did after a mark, the busiest first. */
-  usesSince(mark: number): AutomationUse[] {
+  /** What each automation did with these jobs, the busiest first. */
+  usesFor(jobIds: readonly string[]): AutomationUse[] {
     return this.#db
       .prepare(
         `SELECT a.name AS automation, count(*) AS matches, min(h.reply) AS example
          FROM handled h JOIN automations a ON a.id = h.automation
-         WHERE h.seq > ? GROUP BY a.id ORDER BY matches DESC, a.id`,
+         WHERE h.job_id IN (SELECT value FROM json_each(?)) GROUP BY a.id ORDER BY matches DESC, a.id`,
       )
-      .all(mark)
+      .all(JSON.stringify(jobIds))
       .map(row => UseRow.parse(row));
   }
 

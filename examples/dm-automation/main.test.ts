@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, expect, it } from 'vitest';
+import { startApp } from './app.ts';
+import { githubDeliveries, metaDeliveries } from './payloads.ts';
+import { replay } from './replay.ts';
 import { endChild, outputOf, startRedis } from './testing.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -45,7 +48,7 @@ it('replays, tells what it did, prints commands that work, once, and stops in go
     expect(output).toMatch(
       /sent 355, accepted 355 \(duplicates 12\), refused 0; jobs 344, processed 344, failed 0/,
     );
-    expect(output).toMatch(/Thank for story +4 +Thank you/);
+    expect(output).toMatch(/Thank for story +4 +Hi .*, thank you/);
     expect(output).not.toContain('\x1b');
     expect(statSync(DATA_DIR).mode & 0o777).toBe(0o700);
 
@@ -61,6 +64,26 @@ it('replays, tells what it did, prints commands that work, once, and stops in go
     ]);
     expect(await endChild(child, 'SIGTERM')).toBe(0);
   }
+});
+
+it('says what an earlier run left, works it off, and counts it to its own', async () => {
+  const DATA_DIR = folder();
+  const secrets = { github: 'github-secret', meta: 'meta-secret', verifyToken: 'verify-token' };
+  const idle = await startApp({ dataDir: DATA_DIR, secrets, port: 0, worker: { autorun: false } });
+  const left = await replay(idle.url, [...githubDeliveries('before'), ...metaDeliveries('before')], secrets);
+  await idle.close();
+  const child = npmStart({ DATA_DIR });
+  const output = await outputOf(child, 'Ctrl-C stops.');
+  expect(output).toContain(`Left from before, worked off as well: ${left.ids.length} jobs`);
+  expect(output).toMatch(/jobs 344, processed 344, failed 0/);
+  // The counts of a first start.
+  expect(output).toMatch(/Fix promised +5 /);
+  expect(output).toMatch(/Thank for story +4 /);
+  const stats = commandsIn(output).find(command => command.endsWith('/stats')) ?? '';
+  await expect
+    .poll(async () => JSON.parse((await shell(stats)).stdout), { timeout: 10_000 })
+    .toMatchObject({ waiting: 0, active: 0, failed: 0, completed: 344 + left.ids.length });
+  expect(await endChild(child, 'SIGTERM')).toBe(0);
 });
 
 it('runs on Redis with the file behind it, and never prints a secret it was given', async () => {
@@ -127,6 +150,11 @@ it('works without the Redis it was told of, and says so in one line', async () =
 
 it.each([
   ['a PORT that is none', { PORT: 'many' }, 'PORT must be'],
+  [
+    'a folder that cannot be made',
+    { DATA_DIR: '/dev/null/x' },
+    "The folder /dev/null/x (DATA_DIR) can't be made",
+  ],
   [
     'a Redis that is not there, with nothing behind it',
     { REDIS_URL: 'redis://:pa55@127.0.0.1:1', SPILLWAY_ENGINE: 'redis' },

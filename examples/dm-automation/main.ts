@@ -63,7 +63,6 @@ async function main(): Promise<void> {
   const run = randomUUID().slice(0, 8);
   const recorded = [...githubDeliveries(run), ...metaDeliveries(run)];
   const deliveries = [...recorded, ...recorded.filter((_delivery, index) => index % 30 === 0)];
-  const mark = app.store.lastRecord();
   const watch = new JobWatch(app.spillway);
   await watch.ready();
   const secrets = { github: github.secret, meta: meta.secret };
@@ -78,7 +77,7 @@ async function main(): Promise<void> {
   await watch.close();
 
   say();
-  say(usesTable(app.store.usesSince(mark)));
+  say(usesTable(app.store.usesFor(ids)));
   say();
   say(
     `sent ${counts.sent}, accepted ${counts.accepted} (duplicates ${counts.duplicates}), refused ${counts.refused}; ` +

@@ -9,7 +9,7 @@ import type { OpenReason } from './machine.ts';
 import type { ModeOverride, SetMode } from './override.ts';
 import { type About, Overrides } from './overrides.ts';
 import { type Permit, startPermit } from './permit.ts';
-import { changeSettings, checkName, type FullOptions, resolveOptions } from './settings.ts';
+import { changeSettings, checkFunction, checkName, type FullOptions, resolveOptions } from './settings.ts';
 import type { Counts, RecentStats } from './stats.ts';
 import { type Surroundings, systemSurroundings } from './surroundings.ts';
 import { tell } from './tell.ts';
@@ -63,6 +63,7 @@ export class Breaker<A extends unknown[] = unknown[], R = unknown> extends Event
   ) {
     super();
     checkName('breaker', name);
+    checkFunction(name, action);
     this.name = name;
     this.#action = action;
     this.#options = resolveOptions(name, options);

@@ -45,6 +45,15 @@ it.each(['', 'a/b', 'a\nb', 'x'.repeat(101), 7])('the name %j is refused', name 
   expect(() => new Breaker(name as string, async () => {})).toThrow('The name of a breaker must be');
 });
 
+it.each([undefined, null, 'ask', {}])('a breaker of no function, but %j, is refused', action => {
+  expect(() => new Breaker('b', action as never)).toThrow(
+    expect.objectContaining({
+      code: 'SPILLWAY_INVALID_OPTION',
+      message: expect.stringContaining('The function of breaker "b" must be a function; received'),
+    }),
+  );
+});
+
 it('limits move with what they bound, unless they are given', () => {
   const breaker = make({ preset: 'database', openMs: 120_000, window: { calls: 3 }, timeoutMs: undefined });
   onTestFinished(() => breaker.shutdown());

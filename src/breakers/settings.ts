@@ -235,6 +235,15 @@ export function checkName(kind: 'breaker' | 'chain' | 'provider', name: unknown)
   );
 }
 
+export function checkFunction(breaker: string, fn: unknown): void {
+  if (typeof fn === 'function') return;
+  throw new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `The function of breaker ${JSON.stringify(breaker)} must be a function; received a value of type ${typeof fn}`,
+    { details: { breaker, option: 'fn', range: 'a function' } },
+  );
+}
+
 function check(breaker: string, given: object, known: Readonly<Record<string, Rule>>): void {
   for (const [option, value] of Object.entries(given)) {
     if (value === undefined) continue;

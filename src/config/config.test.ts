@@ -254,6 +254,9 @@ describe('bad values', () => {
     [{ redis: { keyPrefix: 'x:' } }, 'redis.keyPrefix', 'type string'],
     [{ redis: 'redis+sentinel://u:hunter2@h' }, 'redis', 'it names no master'],
     [{ redis: 7 }, 'redis', 'received 7'],
+    [{ redis: { host: 'h', port: 'hunter2' } }, 'redis.port', 'type string'],
+    [{ redis: { host: 'h', port: Number.NaN } }, 'redis.port', 'NaN'],
+    [{ redis: { host: 'h', port: 65_536 } }, 'redis.port', '65536'],
     [{ redis: { sentinels: [{ host: 'h' }], password: 'hunter2' } }, 'redis.name', 'nothing'],
     [{ redis: { sentinels: [], name: 'main' } }, 'redis.sentinels', 'a list of 0'],
     [{ redis: { host: 'h', name: 'main' } }, 'redis.sentinels', 'nothing'],
@@ -267,6 +270,11 @@ describe('bad values', () => {
     expect(error.message).toContain(`Option ${option} must be`);
     expect(error.message).toContain(received);
     expect(error.message).not.toContain('hunter2');
+  });
+
+  it('takes a port as a text, as ioredis does', () => {
+    const redis = { host: 'h', port: '6380' } as object;
+    expect(resolve({}, { redis }).redis).toEqual(redis);
   });
 
   it('has no database but 0 in a cluster', () => {

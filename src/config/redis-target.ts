@@ -27,6 +27,11 @@ const faults: readonly { option: string; range: string; has(target: RedisTarget)
     has: target => target.keyPrefix !== undefined,
   },
   {
+    option: 'redis.port',
+    range: 'a whole number from 1 to 65535',
+    has: target => target.port != null && !isPort(target.port),
+  },
+  {
     option: 'redis.sentinels',
     range: 'a list of at least one { host, port }, with the name of their group',
     has: target => (target.sentinels != null || !!target.name) && !isList(target.sentinels),
@@ -52,6 +57,12 @@ const faults: readonly { option: string; range: string; has(target: RedisTarget)
     has: target => target.cluster !== undefined && (target.db ?? 0) !== 0,
   },
 ];
+
+/** ioredis takes texts, too: a port may come from an environment. */
+function isPort(value: unknown): boolean {
+  const port = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65_535;
+}
 
 function isList(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every(each => typeof each?.host === 'string');

@@ -177,7 +177,7 @@ function describeLoss(data: unknown): string {
   return typeof data === 'object' ? 'an object of nothing but functions' : `a ${typeof data}`;
 }
 
-function show(value: unknown): string {
+export function show(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value);
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
   if (isObject(value)) {
@@ -189,7 +189,7 @@ function show(value: unknown): string {
   return `a value of type ${typeof value}`;
 }
 
-function refuse(place: PayloadPlace, option: string, range: string, received: string): SpillwayError {
+export function refuse(place: PayloadPlace, option: string, range: string, received: string): SpillwayError {
   return new SpillwayError(
     'SPILLWAY_INVALID_JOB',
     `${describePlace(place)} was not stored: ${option} must be ${range}; received ${received}`,

@@ -7,8 +7,9 @@ import {
 } from 'bullmq';
 import { SpillwayError } from '../shared/errors.ts';
 import type { Engine } from './engine.ts';
-import { checkJob, checkJobData, losesEverything, wholeMilliseconds } from './job-options.ts';
+import { checkJob, checkJobData, losesEverything, refuse, wholeMilliseconds } from './job-options.ts';
 import { type PayloadPlace, parsePayload } from './payload.ts';
+import { checkSchedule } from './schedule-options.ts';
 import type { StandardSchema } from './standard-schema.ts';
 import type { QueueSettings } from './types.ts';
 
@@ -38,6 +39,10 @@ export class SpillwayQueue extends Queue {
 
   override async addBulk(jobs: BulkJobs): Promise<Job[]> {
     this.#refuseWhenClosed();
+    if (!Array.isArray(jobs)) {
+      const place = { queue: this.name, job: 'of addBulk' };
+      throw refuse(place, 'jobs', 'a list of jobs { name, data, opts }', `a value of type ${typeof jobs}`);
+    }
     const checked: BulkJobs = [];
     for (const [index, job] of jobs.entries()) {
       const place = { queue: this.name, job: job.name, index };
@@ -62,6 +67,7 @@ export class SpillwayQueue extends Queue {
   ): Promise<Job> {
     this.#refuseWhenClosed();
     const place = { queue: this.name, job: jobTemplate?.name ?? jobSchedulerId };
+    checkSchedule(place, repeatOpts);
     const data = await this.#check(place, jobTemplate?.data, jobTemplate?.opts);
     const template = { ...jobTemplate, ...(data === undefined ? {} : { data }) };
     return explained(place, data, () => super.upsertJobScheduler(jobSchedulerId, repeatOpts, template));

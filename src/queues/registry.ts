@@ -9,6 +9,7 @@ import { scrubError } from '../shared/secrets.ts';
 import type { Engine } from './engine.ts';
 import { SpillwayFlowProducer } from './flow.ts';
 import { checkJob } from './job-options.ts';
+import { unknownOptions } from './known-options.ts';
 import { checkQueueName } from './names.ts';
 import { SpillwayQueue } from './queue.ts';
 import { RepeatFilter } from './repeat-filter.ts';
@@ -93,6 +94,7 @@ export class QueueRegistry {
     const { schema, inline, ...rest } = settings;
     checkDefaults(name, settings);
     this.#allowInline(name, inline);
+    this.#warnOfUnknown('queue', name, settings);
     const queue = new SpillwayQueue(name, { prefix: this.#config.prefix, ...rest }, this.#engine, schema);
     this.#watch(queue, { queue: name });
     this.#queues.set(name, { queue, settings });
@@ -108,6 +110,7 @@ export class QueueRegistry {
     const { schema: _, ...settings } = given;
     const complete = { prefix: this.#config.prefix, ...this.#config.worker, ...settings };
     checkWorkerOptions(name, processor, complete);
+    this.#warnOfUnknown('worker', name, settings ?? {});
     const worker = new SpillwayWorker(name, processor, complete, this.#engine);
     this.#watch(worker, { queue: name, worker: complete.name });
     const owned = worker as unknown as SpillwayWorker<unknown, unknown, string>;
@@ -280,6 +283,16 @@ export class QueueRegistry {
     const declaration = this.#declared.get(name);
     if (declaration === undefined) throw unknownQueue(name, [...this.#declared.keys()]);
     return declaration;
+  }
+
+  #warnOfUnknown(of: 'queue' | 'worker', queue: string, settings: object): void {
+    for (const option of unknownOptions(of, settings)) {
+      const whose = of === 'queue' ? 'Queue' : 'A worker for queue';
+      this.#logger.warn(
+        { queue, option },
+        `${whose} ${JSON.stringify(queue)} has the option ${option}, which neither BullMQ nor Spillway knows: it has no effect`,
+      );
+    }
   }
 
   #refuseWhenClosed(): void {

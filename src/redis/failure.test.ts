@@ -48,6 +48,9 @@ describe('classifyFailure', () => {
       new Error("ERR The user executing the script can't run this command or subcommand script: 2"),
     ],
     ['maxclients', true, new Error('ERR max number of clients reached')],
+    ['no-database', true, new Error('ERR DB index is out of range')],
+    ['no-database', true, new Error('ERR invalid DB index')],
+    ['moved', true, new Error('ERR SELECT is not allowed in cluster mode')],
     ['oom', true, new Error("-OOM command not allowed when used memory > 'maxmemory'.")],
     [
       'oom',

@@ -3,7 +3,8 @@
  *
  * the way there: `refused` nobody listens, `unknown-host`, `unreachable`, `timeout`, `connection` lost, reset or closed,
  * `tls`, `not-redis` an answer that is not Redis's, `sentinel` no master to be had from the Sentinels;
- * being let in: `protected-mode`, `noauth`, `wrongpass`, `noperm`, `maxclients`;
+ * being let in: `protected-mode`, `noauth`, `wrongpass`, `noperm`, `maxclients`, `no-database`
+ * the number in the URL;
  * not able to write: `loading`, `oom`, `misconf` snapshots fail, `readonly` a replica, `noreplicas`, `busy` a script,
  * `clusterdown`, `masterdown`, `moved` a cluster's node used as a single Redis, `not-cluster` the other way round;
  * `other`: an error about the command itself, which its caller must see.
@@ -22,6 +23,7 @@ export type FailureClass =
   | 'wrongpass'
   | 'noperm'
   | 'maxclients'
+  | 'no-database'
   | 'loading'
   | 'oom'
   | 'misconf'
@@ -98,6 +100,9 @@ const IN_SCRIPT = /@user_script:\s*\d+:\s*-([A-Z]+) /;
 const byText: readonly (readonly [RegExp, FailureClass])[] = [
   [/^ERR max number of clients/i, 'maxclients'],
   [/^ERR invalid password/i, 'wrongpass'],
+  // SELECT, at the beginning of a connection.
+  [/^ERR (DB index is out of range|invalid DB index)/i, 'no-database'],
+  [/^ERR SELECT is not allowed in cluster mode/i, 'moved'],
   [/^ERR operation not permitted/i, 'noauth'],
   [/^ERR The user executing the script can't (run|access)/i, 'noperm'],
   [/^ERR (This instance has cluster support disabled|unknown command '?CLUSTER)/i, 'not-cluster'],
@@ -199,6 +204,7 @@ const REFUSED_BEFORE_RUNNING: ReadonlySet<FailureClass> = new Set<FailureClass>(
   'noauth',
   'wrongpass',
   'maxclients',
+  'no-database',
   'loading',
   'oom',
   'misconf',

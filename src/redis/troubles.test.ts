@@ -21,6 +21,7 @@ const classes = {
   wrongpass: 1,
   noperm: 1,
   maxclients: 1,
+  'no-database': 1,
   loading: 1,
   oom: 1,
   misconf: 1,

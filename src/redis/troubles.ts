@@ -155,12 +155,12 @@ export const troubles: readonly Trouble[] = [
   {
     class: 'noauth',
     says: '{where} wants a password, and none was given.',
-    mend: 'Put it into the URL, redis://:password@host or redis://user:password@host, or into REDIS_PASSWORD.',
+    mend: 'Put the password into the URL, before the host as :<password>@ or <user>:<password>@, or into REDIS_PASSWORD.',
   },
   {
     class: 'wrongpass',
     says: '{where} refuses the user or the password.',
-    mend: 'Correct them; special characters must be percent-encoded in a URL (@ is %40), and an ACL user must be on.',
+    mend: 'Correct user and password; special characters must be percent-encoded in a URL (@ is %40), and an ACL user must be on.',
   },
   {
     class: 'noperm',
@@ -171,6 +171,11 @@ export const troubles: readonly Trouble[] = [
     class: 'maxclients',
     says: '{where} has no connection left (maxclients).',
     mend: 'Find who holds them (CLIENT LIST), or raise maxclients and the limit of open files of Redis.',
+  },
+  {
+    class: 'no-database',
+    says: '{where} has no database of this number.',
+    mend: 'Correct the number after the host in the URL, or REDIS_DB; or raise databases in the configuration of Redis (16 by default).',
   },
   {
     class: 'loading',

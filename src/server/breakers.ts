@@ -2,7 +2,7 @@ import type { FastifyError, FastifyInstance } from 'fastify';
 import * as z from 'zod';
 import { type BreakerMode, breakerModes, type SetMode } from '../breakers/index.ts';
 import { isSpillwayError } from '../shared/errors.ts';
-import { onlyAuthorized, type RouteOptions } from './route-options.ts';
+import { checkRouteOptions, onlyAuthorized, type RouteOptions } from './route-options.ts';
 
 const LARGEST_BODY = 16 * 1024;
 
@@ -20,10 +20,9 @@ const RANGE = `{"mode": one of ${breakerModes.join(', ')}, or null for that of i
  * `GET /api/breakers`: how each breaker of this process is doing. `POST /api/breakers/:name/mode`, for those who may: sets the
  * mode of one by hand, in all processes of the machine, and answers how it is doing then.
  */
-export async function breakerRoutes(
-  app: FastifyInstance,
-  { spillway, authorize }: RouteOptions,
-): Promise<void> {
+export async function breakerRoutes(app: FastifyInstance, options: RouteOptions): Promise<void> {
+  checkRouteOptions(options);
+  const { spillway, authorize } = options;
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
     const status = statusOf(error);
     // What is our fault is the application's to report.

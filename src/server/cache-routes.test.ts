@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type RedisOptions, startRedis } from '../../test/servers/index.ts';
 import { createSpillway, type SpillwayOptions } from '../spillway.ts';
-import { type Authorize, cacheRoutes } from './index.ts';
+import { type Authorize, breakerRoutes, cacheRoutes } from './index.ts';
 
 const TOKEN = 'Bearer let-me';
 const withToken: Authorize = ({ headers }) => headers.authorization === TOKEN;
@@ -125,6 +125,32 @@ describe('answers', () => {
     expect([answer.statusCode, answer.json().message]).toEqual([403, expect.stringContaining('authorize')]);
   });
 });
+
+it.each([cacheRoutes, breakerRoutes])(
+  '%s: options they do not have, and the lack of a Spillway, are refused',
+  async routes => {
+    const { spillway } = await serve();
+    for (const [options, message] of [
+      [{}, 'Option spillway of these routes must be what createSpillway made'],
+      [{ spillway: {} }, 'Option spillway'],
+      [
+        { spillway, authorise: () => true },
+        'Option authorise of these routes must be absent: there is no such option',
+      ],
+      [{ spillway, authorize: true }, 'Option authorize of these routes must be a function'],
+    ] as const) {
+      const app = Fastify();
+      onTestFinished(() => app.close());
+      await expect(app.register(routes, options as never)).rejects.toMatchObject({
+        code: 'SPILLWAY_INVALID_OPTION',
+        message: expect.stringContaining(message),
+      });
+    }
+    const app = Fastify();
+    onTestFinished(() => app.close());
+    await app.register(routes, { spillway, prefix: '/ops', logLevel: 'warn' });
+  },
+);
 
 it('over real HTTP: the same, also with a Redis that hangs, and no secret in any answer', async () => {
   const password = 'pa55-of-the-cache';

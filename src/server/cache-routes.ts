@@ -2,7 +2,7 @@ import type { FastifyError, FastifyInstance } from 'fastify';
 import * as z from 'zod';
 import type { CacheNamespace } from '../cache/index.ts';
 import { isSpillwayError } from '../shared/errors.ts';
-import { onlyAuthorized, type RouteOptions } from './route-options.ts';
+import { checkRouteOptions, onlyAuthorized, type RouteOptions } from './route-options.ts';
 
 const LARGEST_BODY = 64 * 1024;
 const MOST_KEYS = 1_000;
@@ -24,10 +24,9 @@ const RANGE = `one of {"key": …}, {"keys": [… at most ${MOST_KEYS}]}, {"tag"
  * A Fastify plugin: `GET /api/cache/stats`, and `POST /api/cache/:name/invalidate` for those whom `authorize` lets.
  * Register it without fastify-plugin: its parser and its error handler are its own.
  */
-export async function cacheRoutes(
-  app: FastifyInstance,
-  { spillway, authorize }: RouteOptions,
-): Promise<void> {
+export async function cacheRoutes(app: FastifyInstance, options: RouteOptions): Promise<void> {
+  checkRouteOptions(options);
+  const { spillway, authorize } = options;
   // Whatever the application does with bodies: these are JSON that calls itself so, with nothing in it for a prototype.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(

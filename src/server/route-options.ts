@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import { SpillwayError } from '../shared/errors.ts';
 import type { Spillway } from '../spillway.ts';
 import { isFromOwnPages } from './same-site.ts';
 
@@ -13,6 +14,30 @@ export interface RouteOptions {
    * route that anybody may call is never the default.
    */
   authorize?: Authorize;
+}
+
+/** Beside our own those that Fastify takes of any plugin. */
+const known = ['spillway', 'authorize', 'prefix', 'logLevel', 'logSerializers'];
+
+/**
+ * A misspelt `authorize` would shut everybody out, and no Spillway be found out with the first request.
+ * Throws SPILLWAY_INVALID_OPTION.
+ */
+export function checkRouteOptions(options: RouteOptions): void {
+  const { spillway, authorize } = options as Partial<Record<keyof RouteOptions, unknown>>;
+  const unknown = Object.keys(options).find(option => !known.includes(option));
+  if (unknown !== undefined)
+    throw invalid(unknown, `absent: there is no such option (there are ${known.join(', ')})`);
+  const { caches, breakers } = (spillway ?? {}) as Partial<Spillway>;
+  if (caches === undefined || breakers === undefined)
+    throw invalid('spillway', `what createSpillway made; received a value of type ${typeof spillway}`);
+  if (authorize !== undefined && typeof authorize !== 'function')
+    throw invalid('authorize', `a function; received a value of type ${typeof authorize}`);
+}
+
+function invalid(option: string, range: string): SpillwayError {
+  const message = `Option ${option} of these routes must be ${range}`;
+  return new SpillwayError('SPILLWAY_INVALID_OPTION', message, { details: { option, range } });
 }
 
 /**

@@ -14,11 +14,30 @@ export interface CheckedOptions
   ttlMs: number;
 }
 
+const known = {
+  file: true,
+  cache: true,
+  name: true,
+  ttl: true,
+  maxSessions: true,
+  durability: true,
+  logger: true,
+  clock: true,
+} as const satisfies Record<keyof SessionsOptions, true>;
+
 const YEAR_MS = 365 * 86_400_000;
 
-/** What file and durability may be, the engine checks; what a name may be, the cache. @throws SpillwayError SPILLWAY_INVALID_OPTION */
+/** What durability may be, the engine checks; what a name may be, the cache. @throws SpillwayError SPILLWAY_INVALID_OPTION */
 export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
+  const unknown = Object.keys(options ?? {}).find(option => !Object.hasOwn(known, option));
+  // What is in an option that nobody knows may be a secret.
+  if (unknown !== undefined)
+    throw invalid(unknown, `absent: there is no such option (there are ${Object.keys(known).join(', ')})`);
   const { file, name, ttl, maxSessions, durability } = { ...sessionsDefaults, ...options };
+  const cache: unknown = options?.cache;
+  if (typeof file !== 'string' || file === '') throw invalid('file', 'a path, or ":memory:"', file);
+  if (cache !== undefined && typeof (cache as { namespace?: unknown } | null)?.namespace !== 'function')
+    throw invalid('cache', 'spillway.caches, or what createCache made', typeof cache);
   const ttlMs = parseDuration(ttl);
   if (ttlMs === undefined || ttlMs < 1_000 || ttlMs > YEAR_MS)
     throw invalid('ttl', `${durationRange}; 1 s to 365 days`, ttl);
@@ -27,10 +46,14 @@ export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
   return { file, name, ttlMs, maxSessions, durability };
 }
 
-function invalid(option: string, range: string, value: unknown): SpillwayError {
+function invalid(option: string, range: string, ...received: [value?: unknown]): SpillwayError {
   return new SpillwayError(
     'SPILLWAY_INVALID_OPTION',
-    `Option ${option} of sessions must be ${range}; received ${JSON.stringify(value)?.slice(0, 100)}`,
+    `Option ${option} of sessions must be ${range}${received.length === 0 ? '' : `; received ${shown(received[0])}`}`,
     { details: { option, range } },
   );
+}
+
+function shown(value: unknown): string | undefined {
+  return JSON.stringify(value)?.slice(0, 100);
 }

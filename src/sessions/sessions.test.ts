@@ -53,6 +53,25 @@ const session = (user: string, expires?: number): SessionData & { user: string }
   },
 });
 
+it.each<[unknown, string]>([
+  [undefined, 'Option file of sessions must be a path, or ":memory:"; received undefined'],
+  [{}, 'Option file of sessions'],
+  [{ file: '' }, 'Option file of sessions'],
+  [
+    { file: ':memory:', tll: '1d' },
+    'Option tll of sessions must be absent: there is no such option (there are file',
+  ],
+  [{ file: ':memory:', ttl: 'a day' }, 'Option ttl of sessions'],
+  [
+    { file: ':memory:', cache: {} },
+    'Option cache of sessions must be spillway.caches, or what createCache made',
+  ],
+])('sessions of %j are refused', (options, message) => {
+  expect(() => openSessions(options as SessionsOptions)).toThrow(
+    expect.objectContaining({ code: 'SPILLWAY_INVALID_OPTION', message: expect.stringContaining(message) }),
+  );
+});
+
 describe('a session', () => {
   it('comes back as plain data, the end of its cookie included, a copy each time', async () => {
     const clock = movedClock();

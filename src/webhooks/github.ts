@@ -14,14 +14,16 @@ const EVENT_NAME = /^[a-z_]{1,64}$/;
  * GitHub: one delivery is one event, named by X-GitHub-Event, told apart by X-GitHub-Delivery.
  *
  * GitHub signs the body only, not these two headers; without a usable delivery id the body's own hash is the id.
+ * Throws SPILLWAY_INVALID_OPTION.
+ *
  * GitHub waits 10 s and never retries by itself; "Redeliver" sends the same delivery id again.
  */
-export function githubSource({ secrets }: GithubSourceOptions): WebhookSource {
+export function githubSource(options: GithubSourceOptions): WebhookSource {
   const deliveryId = (headers: WebhookHeaders, rawBody: Buffer): string =>
     singleHeader(headers, 'x-github-delivery') ?? contentId(rawBody);
   return {
     name: 'github',
-    verify: hubSignatureVerifier('github', secrets),
+    verify: hubSignatureVerifier('github', options?.secrets),
     deliveryId,
     events(headers, rawBody, body) {
       const name = singleHeader(headers, 'x-github-event');

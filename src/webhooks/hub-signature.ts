@@ -10,7 +10,7 @@ const PREFIX = 'sha256=';
  */
 export function hubSignatureVerifier(
   source: string,
-  secrets: readonly string[],
+  secrets: readonly string[] | undefined,
 ): (headers: WebhookHeaders, rawBody: Buffer) => Verified {
   const keys = secretKeys(source, secrets);
   return (headers, rawBody) => {

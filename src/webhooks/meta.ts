@@ -1,6 +1,6 @@
-import { SpillwayError } from '../shared/errors.ts';
 import { hubSignatureVerifier } from './hub-signature.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from './json.ts';
+import { invalidOption } from './options.ts';
 import { contentId, equalSecrets, signatureError } from './signature.ts';
 import type { WebhookEvent, WebhookSource } from './source.ts';
 
@@ -22,12 +22,12 @@ const MAX_CHALLENGE = 256;
  *
  * One delivery may carry many events of several accounts, and a retry may group them anew. So each event is a job
  * of its own, told apart by its own id: the message id (mid, wamid), the comment id. What has no id of its own
- * (a read receipt, a reaction) is told apart by its content, without the time of sending.
+ * (a read receipt, a reaction) is told apart by its content, without the time of sending. Throws SPILLWAY_INVALID_OPTION.
  */
-export function metaSource({ secrets, verifyToken }: MetaSourceOptions): WebhookSource {
-  if (verifyToken.length === 0) {
-    throw new SpillwayError('SPILLWAY_INVALID_OPTION', 'meta: verifyToken must not be empty.');
-  }
+export function metaSource(options: MetaSourceOptions): WebhookSource {
+  const { secrets, verifyToken } = options ?? {};
+  if (typeof verifyToken !== 'string' || verifyToken === '')
+    throw invalidOption('the source meta', 'verifyToken', 'a text that is not empty', verifyToken);
   return {
     name: 'meta',
     verify: hubSignatureVerifier('meta', secrets),

@@ -3,6 +3,7 @@ import { isSpillwayError, SpillwayError } from '../shared/errors.ts';
 import { Deadline } from './deadline.ts';
 import { webhookJobId } from './job-id.ts';
 import { isRecord } from './json.ts';
+import { checkReceiverOptions } from './options.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { WebhookEvent, WebhookHeaders, WebhookQuery, WebhookSource } from './source.ts';
 
@@ -24,9 +25,9 @@ export interface WebhookReceiverOptions<T> {
   queue: WebhookQueue<T>;
   /** Turns an event into a job. `priority` as in BullMQ: 1 is the most urgent, 0 or none before all. */
   toJob(event: WebhookEvent, source: string): { name: string; data: T; priority?: number };
-  /** How long one delivery may wait for its durable write, in ms, up to an eighth more. 0 for ever. Default 2000. */
+  /** How long one delivery may wait for its durable write, in ms, up to an eighth more. At most 3600000, 0 for ever. Default 2000. */
   deadlineMs?: number;
-  /** How many recent job ids at least are kept in memory, only to say `duplicate: true`. Default 10000. */
+  /** How many recent job ids at least are kept in memory, only to say `duplicate: true`. 1 to 10000000, default 10000. */
   remember?: number;
 }
 
@@ -57,7 +58,9 @@ export interface WebhookReceiver {
 const DEFAULTS = { deadlineMs: 2000, remember: 10_000 } satisfies Partial<WebhookReceiverOptions<unknown>>;
 const SOURCE_NAME = /^[a-z][a-z0-9]*$/;
 
+/** @throws SpillwayError SPILLWAY_INVALID_OPTION */
 export function createWebhookReceiver<T>(options: WebhookReceiverOptions<T>): WebhookReceiver {
+  checkReceiverOptions(options);
   const { queue, toJob } = options;
   const deadline = new Deadline(options.deadlineMs ?? DEFAULTS.deadlineMs);
   const accepted = new RecentIds(options.remember ?? DEFAULTS.remember);
@@ -67,6 +70,7 @@ export function createWebhookReceiver<T>(options: WebhookReceiverOptions<T>): We
       throw new SpillwayError(
         'SPILLWAY_INVALID_OPTION',
         `A source's name must be its own, lower-case letters and digits, a letter first (received "${source.name}").`,
+        { details: { option: 'sources' } },
       );
     }
     sources.set(source.name, source);

@@ -1,16 +1,16 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { SpillwayError } from '../shared/errors.ts';
+import { invalidOption } from './options.ts';
 import type { WebhookHeaders } from './source.ts';
 
 const HEX_SHA256 = /^[0-9a-fA-F]{64}$/;
 
-/** Keys ready for HMAC. An empty secret is refused: everybody knows it. */
-export function secretKeys(source: string, secrets: readonly string[]): readonly KeyObject[] {
-  if (secrets.length === 0 || secrets.some(secret => secret.length === 0)) {
-    throw new SpillwayError(
-      'SPILLWAY_INVALID_OPTION',
-      `${source}: secrets must hold at least one secret, none of them empty (received ${secrets.length}).`,
-    );
+/** Keys ready for HMAC. An empty secret is refused: everybody knows it. Throws SPILLWAY_INVALID_OPTION. */
+export function secretKeys(source: string, secrets: readonly string[] | undefined): readonly KeyObject[] {
+  const isSecret = (each: unknown) => typeof each === 'string' && each !== '';
+  if (!Array.isArray(secrets) || secrets.length === 0 || !secrets.every(isSecret)) {
+    const range = 'a list of at least one secret, none of them empty';
+    throw invalidOption(`the source ${source}`, 'secrets', range, secrets);
   }
   return secrets.map(secret => createSecretKey(Buffer.from(secret, 'utf8')));
 }

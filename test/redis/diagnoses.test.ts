@@ -115,6 +115,13 @@ describe('being let in', () => {
     );
   });
 
+  it('it has no database of this number', async () => {
+    const server = await redisServer('--databases', '4');
+    expect(await diagnose({ port: server.port, db: 4, password })).toEqual(
+      failure('no-database', 'has no database of this number', 'Correct the number'),
+    );
+  });
+
   it('protected mode', async () => {
     const expected = failure('protected-mode', 'is in protected mode', 'Give Redis a password');
     const address = '10.77.0.1';

@@ -36,6 +36,21 @@ describe('with Redis configured, the engine is failover', () => {
     expect(lines).toHaveLength(1);
   });
 
+  it('keeps jobs in the file while the URL names a database that Redis does not have', async () => {
+    const homes = await startHomes();
+    const { spillway, lines } = open(homes, { redis: `${homes.redis.url}/99` });
+    await spillway.queue('jobs').add('x', 'kept');
+    await reaches(spillway, 'standby');
+    const done: unknown[] = [];
+    spillway.worker('jobs', async job => void done.push(job.data));
+    await eventually(() => expect(done).toEqual(['kept']));
+    expect(changes(lines)).toEqual(['primary -> standby']);
+    expect(lines.find(line => 'from' in line.details)?.details).toMatchObject({
+      failure: 'no-database',
+      remedy: expect.stringContaining('Correct the number'),
+    });
+  });
+
   it('goes on while Redis is dead, gives everything back, and tells each change of state once', async () => {
     const homes = await startHomes();
     const { spillway, lines } = open(homes);

@@ -1,5 +1,6 @@
 import { FlowProducer, Queue, QueueEvents, Worker } from 'bullmq';
 import { expect, it } from 'vitest';
+import { z } from 'zod';
 import { createSpillway } from '../../src/index.ts';
 import { collectLog } from './collect-log.ts';
 import { onEachEngine, refused } from './on-engines.ts';
@@ -32,6 +33,26 @@ onEachEngine('createSpillway', ({ name, start, fresh }) => {
       level: 'info',
       details: { engine: name, reason: `the option engine is ${name}` },
     });
+  });
+
+  it('warns of options of a queue and of a worker that nobody knows, once each', async () => {
+    const log = collectLog();
+    const queueName = fresh();
+    // Beside a schema the compiler does not see it.
+    const schema = z.object({ to: z.string() });
+    const spillway = start({
+      logger: log.logger,
+      queues: { [queueName]: { schema, defaultJobOption: { attempts: 3 } } },
+    });
+    spillway.queue(queueName);
+    spillway.queue(queueName);
+    const misspelt = { concurency: 3, concurrency: 2, autorun: false };
+    spillway.worker(queueName, async () => {}, misspelt);
+    const warned = log.lines.filter(({ details }) => 'option' in details);
+    expect(warned.map(({ level, details }) => [level, details.queue, details.option])).toEqual([
+      ['warn', queueName, 'defaultJobOption'],
+      ['warn', queueName, 'concurency'],
+    ]);
   });
 
   it('gives the same queue for the same name, and refuses other options for it', async () => {
@@ -101,6 +122,17 @@ onEachEngine('createSpillway', ({ name, start, fresh }) => {
     expect(message).toContain('engin');
     expect(message).toContain('there is no such option (there are queues, logger');
   });
+
+  it.each([null, 'redis://user:password@host', 4, ['mails']])(
+    'refuses %j in place of options',
+    async given => {
+      const message = await refused('SPILLWAY_INVALID_OPTION', () => createSpillway(given as never));
+      expect(message).toContain(
+        'The options must be an object, as in createSpillway({ redis: …, queues: […] })',
+      );
+      expect(message).not.toContain('password');
+    },
+  );
 
   it.each([
     [{ concurrency: 0 }, 'concurrency'],

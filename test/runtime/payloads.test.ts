@@ -106,6 +106,31 @@ onEachEngine('what a queue takes', ({ start, fresh }) => {
       expect((await spillway.stats()).queues[queue.name]?.total).toBe(0);
     });
 
+    it.each<[object, string]>([
+      [{ every: -1 }, 'every must be a number of milliseconds from 1 to'],
+      [{ every: '5s' }, 'received "5s"'],
+      [{ every: 0 }, 'every'],
+      [{ every: 1000, limit: -1 }, 'limit must be a whole number from 1 up'],
+      [{}, 'pattern or every must be given, and not both; received neither'],
+      [{ every: 1000, pattern: '0 * * * *' }, 'received both'],
+      [{ pattern: 7 }, 'pattern must be a cron expression'],
+    ])('refuses a scheduler of %j, which would run at once and for ever, or never', async (repeat, part) => {
+      const spillway = start();
+      const queue = spillway.queue(fresh());
+      const message = await refused('SPILLWAY_INVALID_JOB', () =>
+        queue.upsertJobScheduler('often', repeat as never, { name: 'x' }),
+      );
+      expect(message).toContain(part);
+      expect((await spillway.stats()).queues[queue.name]?.total).toBe(0);
+    });
+
+    it('refuses a bulk that is no list', async () => {
+      const queue = start().queue(fresh());
+      expect(await refused('SPILLWAY_INVALID_JOB', () => queue.addBulk({} as never))).toContain(
+        'must be a list of jobs',
+      );
+    });
+
     it('takes schemas from the declared map, also of other libraries and asynchronous', async () => {
       const slow = {
         '~standard': {

@@ -1,3 +1,5 @@
+import { SpillwayError } from '../../shared/errors.ts';
+import { checkName } from '../settings.ts';
 import type { CallContext } from '../types.ts';
 import { serverSentEvents } from './server-sent-events.ts';
 import type { Provider } from './types.ts';
@@ -40,9 +42,10 @@ class HttpStatusError extends Error {
 
 /**
  * A provider that speaks OpenAI's `/chat/completions`, as most others and local servers do too: `fire` gives the text,
- * `stream` its pieces.
+ * `stream` its pieces. Throws SPILLWAY_INVALID_OPTION.
  */
 export function openAiProvider(options: OpenAiOptions): Provider<[ChatRequest], string, string> {
+  checkOptions(options);
   const { name, breaker } = options;
   return {
     name,
@@ -55,6 +58,25 @@ export function openAiProvider(options: OpenAiOptions): Provider<[ChatRequest], 
     },
     stream: (context, request) => pieces(options, context, request),
   };
+}
+
+const isText = (value: unknown) => typeof value === 'string' && value !== '';
+const isHttpUrl = (value: unknown) =>
+  typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+
+/** Shows none of the values: a URL may hold a password, and a key may stand where it does not belong. */
+function checkOptions(options: OpenAiOptions | undefined): void {
+  checkName('provider', options?.name);
+  const { name, baseUrl, model, apiKey } = options as OpenAiOptions;
+  const refuse = (option: string, range: string, value: unknown) =>
+    new SpillwayError(
+      'SPILLWAY_INVALID_OPTION',
+      `Option ${option} of provider ${JSON.stringify(name)} must be ${range}; received a value of type ${typeof value} (not shown: it may hold a secret)`,
+      { details: { provider: name, option, range } },
+    );
+  if (!isHttpUrl(baseUrl)) throw refuse('baseUrl', 'an http: or https: URL, up to the version', baseUrl);
+  if (!isText(model)) throw refuse('model', 'a text that is not empty', model);
+  if (apiKey !== undefined && typeof apiKey !== 'string') throw refuse('apiKey', 'a text', apiKey);
 }
 
 async function* pieces(

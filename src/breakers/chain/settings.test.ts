@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { BreakerRegistry } from '../registry.ts';
+import { openAiProvider } from './openai.ts';
 import type { ChainOptions } from './types.ts';
 
 const providers = [{ name: 'model', call: async () => 'answer' }];
@@ -49,4 +50,22 @@ it('an option that is undefined is one that was not given', async () => {
     budget: undefined,
   });
   expect(await chain.fire()).toBe('answer');
+});
+
+it.each<[unknown, string]>([
+  [undefined, 'The name of a provider'],
+  [{ name: 'p', model: 'm' }, 'Option baseUrl of provider "p" must be an http: or https: URL'],
+  [{ name: 'p', model: 'm', baseUrl: 'api.example' }, 'Option baseUrl'],
+  [
+    { name: 'p', baseUrl: 'https://sk-live:sk-live@api.example', apiKey: 'sk-live' },
+    'Option model of provider "p"',
+  ],
+  [{ name: 'p', model: 'm', baseUrl: 'sk-live', apiKey: 'sk-live' }, 'Option baseUrl'],
+  [{ name: 'p', model: 'm', baseUrl: 'https://api.example', apiKey: ['sk-live'] }, 'Option apiKey'],
+])('openAiProvider of %j is refused', (options, message) => {
+  const making = () => openAiProvider(options as never);
+  expect(making).toThrow(
+    expect.objectContaining({ code: 'SPILLWAY_INVALID_OPTION', message: expect.stringContaining(message) }),
+  );
+  expect(making).not.toThrow('sk-live');
 });
