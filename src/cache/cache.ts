@@ -59,7 +59,7 @@ class TieredCache implements Cache {
       clock,
       random,
       memory: new Memory(maxItems, maxBytes),
-      trust: new Trust(),
+      trust: new Trust(clock),
       flights: new Flights(),
       versions,
       redis:

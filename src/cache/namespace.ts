@@ -4,6 +4,7 @@ import { Codec } from './entry/codec.ts';
 import { KeySpace } from './entry/keys.ts';
 import { keep } from './entry/value.ts';
 import { LEAD_US } from './entry/versions.ts';
+import { HeardTags } from './heard-tags.ts';
 import { Loading } from './loading.ts';
 import { CHANGED, type Owner } from './memory.ts';
 import { checkTags, closedError, noLoader } from './namespace-checks.ts';
@@ -29,6 +30,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
   readonly #owner: Owner;
   readonly #rates: HitRates;
   readonly #tags: Tags;
+  readonly #heard: HeardTags;
   readonly #trust: Trust;
   readonly #entries: Entries;
   readonly #loading: Loading<K, V>;
@@ -42,8 +44,9 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     this.#owner = { plain: this.keys.plain, byKey: new Map(), items: 0, bytes: 0, counts: this.#counts };
     this.#rates = new HitRates(this.#counts, core.clock);
     const tier = settings.redis ? core.redis : undefined;
-    const trust = tier === undefined ? new Trust() : core.trust;
+    const trust = tier === undefined ? new Trust(core.clock) : core.trust;
     const tags = new Tags(trust, tier === undefined);
+    const heard = new HeardTags(core.clock, core.versions, trust);
     const loading = new Loading({ namespace: name, ...settings }, this.#counts, core.clock);
     const codec = new Codec(settings.compressAbove, settings.encryption);
     const poisoned = (reason: string) => {
@@ -56,9 +59,11 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     const reloadable = loading.possible;
     this.#trust = trust;
     this.#tags = tags;
+    this.#heard = heard;
     this.#loading = loading;
     this.#entries = new Entries({
       ...shared,
+      heard,
       settled: entry => this.#recheck(entry.name),
       core,
       trust,
@@ -190,10 +195,10 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
       entry.gen = CHANGED;
       entry.announced++;
       this.#recheck(name);
-    } else if (name.startsWith(plainTag)) {
-      this.#tags.forget(name.slice(plainTag.length));
     } else if (name.startsWith(`${this.keys.base}t:`)) {
-      this.#tags.forgetAll();
+      this.#heard.note(name);
+      if (name.startsWith(plainTag)) this.#tags.forget(name.slice(plainTag.length));
+      else this.#tags.forgetAll();
     }
   }
 
