@@ -32,6 +32,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
   readonly #tags: Tags;
   readonly #heard: HeardTags;
   readonly #trust: Trust;
+  readonly #reader: RedisReader | undefined;
   readonly #entries: Entries;
   readonly #loading: Loading<K, V>;
   readonly #path: ReadPath<K, V>;
@@ -58,6 +59,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     const reader = tier && new RedisReader({ ...shared, tier, trust, counts });
     const reloadable = loading.possible;
     this.#trust = trust;
+    this.#reader = reader;
     this.#tags = tags;
     this.#heard = heard;
     this.#loading = loading;
@@ -106,6 +108,18 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
 
   getMany(keys: readonly K[]): Promise<V[]> {
     return Promise.all(keys.map(key => this.get(key)));
+  }
+
+  async inRedis(key: K): Promise<{ value: V | undefined } | undefined> {
+    const name = this.keys.entry(key);
+    if (this.#reader === undefined) return { value: undefined };
+    const found = this.#core.closed ? undefined : await this.#reader.lookUp(name);
+    if (found === undefined) return undefined;
+    const entry = found.kind === 'other' ? this.#entries.adopt(name, found, undefined, true) : undefined;
+    const isHit = entry !== undefined && this.#entries.isFresh(entry);
+    if (isHit) this.#counts.redisHits++;
+    else this.#counts.misses++;
+    return { value: isHit ? (entry.value as V) : undefined };
   }
 
   async set(key: K, value: V, { ttl, tags, wait }: SetOptions = {}): Promise<void> {

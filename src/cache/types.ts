@@ -184,6 +184,12 @@ export interface CacheNamespace<K, V, R = V> {
   stats(): NamespaceStats;
   /** Keys of this namespace: in memory, and in Redis counted by SCAN (undefined while Redis is away). */
   countKeys(): Promise<{ memory: number; redis: number | undefined }>;
+  /**
+   * What Redis has, past memory and journal; undefined where it did not answer. Without Redis there is nothing in it.
+   *
+   * @internal For sessions: `get` cannot tell what is not there from what nobody could say.
+   */
+  inRedis(key: K): Promise<{ value: V | undefined } | undefined>;
 }
 
 export interface Cache {

@@ -7,10 +7,11 @@ export const sessionsDefaults = {
   ttl: '1d',
   maxSessions: 100_000,
   durability: 'full',
+  whenUnknown: 'refuse',
 } as const satisfies Partial<SessionsOptions>;
 
 export interface CheckedOptions
-  extends Required<Pick<SessionsOptions, 'file' | 'name' | 'maxSessions' | 'durability'>> {
+  extends Required<Pick<SessionsOptions, 'file' | 'name' | 'maxSessions' | 'durability' | 'whenUnknown'>> {
   ttlMs: number;
 }
 
@@ -18,13 +19,15 @@ const YEAR_MS = 365 * 86_400_000;
 
 /** What file and durability may be, the engine checks; what a name may be, the cache. @throws SpillwayError SPILLWAY_INVALID_OPTION */
 export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
-  const { file, name, ttl, maxSessions, durability } = { ...sessionsDefaults, ...options };
+  const { file, name, ttl, maxSessions, durability, whenUnknown } = { ...sessionsDefaults, ...options };
   const ttlMs = parseDuration(ttl);
   if (ttlMs === undefined || ttlMs < 1_000 || ttlMs > YEAR_MS)
     throw invalid('ttl', `${durationRange}; 1 s to 365 days`, ttl);
   if (!Number.isInteger(maxSessions) || maxSessions < 1 || maxSessions > 10_000_000)
     throw invalid('maxSessions', 'a whole number from 1 to 10000000', maxSessions);
-  return { file, name, ttlMs, maxSessions, durability };
+  if (whenUnknown !== 'refuse' && whenUnknown !== 'none')
+    throw invalid('whenUnknown', "'refuse' or 'none'", whenUnknown);
+  return { file, name, ttlMs, maxSessions, durability, whenUnknown };
 }
 
 function invalid(option: string, range: string, value: unknown): SpillwayError {
