@@ -17,8 +17,22 @@ export interface CheckedOptions
 
 const YEAR_MS = 365 * 86_400_000;
 
+const known = {
+  file: true,
+  cache: true,
+  name: true,
+  ttl: true,
+  maxSessions: true,
+  durability: true,
+  whenUnknown: true,
+  logger: true,
+  clock: true,
+} as const satisfies Record<keyof SessionsOptions, true>;
+
 /** What file and durability may be, the engine checks; what a name may be, the cache. @throws SpillwayError SPILLWAY_INVALID_OPTION */
 export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
+  const unknown = Object.keys(options).find(option => !Object.hasOwn(known, option));
+  if (unknown !== undefined) throw noSuchOption(unknown);
   const { file, name, ttl, maxSessions, durability, whenUnknown } = { ...sessionsDefaults, ...options };
   const ttlMs = parseDuration(ttl);
   if (ttlMs === undefined || ttlMs < 1_000 || ttlMs > YEAR_MS)
@@ -28,6 +42,15 @@ export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
   if (whenUnknown !== 'refuse' && whenUnknown !== 'none')
     throw invalid('whenUnknown', "'refuse' or 'none'", whenUnknown);
   return { file, name, ttlMs, maxSessions, durability, whenUnknown };
+}
+
+/** One that is misspelt would else be one that was not given. */
+function noSuchOption(option: string): SpillwayError {
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} of sessions must be absent: there is no such option; there are ${Object.keys(known).join(', ')}`,
+    { details: { option, range: 'absent' } },
+  );
 }
 
 function invalid(option: string, range: string, value: unknown): SpillwayError {

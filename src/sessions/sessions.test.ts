@@ -161,6 +161,7 @@ describe('the file', () => {
     [{ maxSessions: 0 }, 'maxSessions'],
     [{ file: '' }, 'file'],
     [{ whenUnknown: 'error' as 'none' }, 'whenUnknown'],
+    [{ whenunknown: 'none' } as object, 'whenunknown'],
   ])('options %j are refused', (options, name) => {
     expect(() => openSessions({ file: 'sessions.db', ...options })).toThrow(name);
   });
