@@ -124,6 +124,10 @@ class TieredCache implements Cache {
     return namespace;
   }
 
+  get enabled(): boolean {
+    return this.#core.enabled;
+  }
+
   get used(): boolean {
     return this.#namespaces.size > 0;
   }

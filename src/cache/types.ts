@@ -206,6 +206,8 @@ export interface Cache {
   stats(): CacheStats;
   /** Whether a namespace was opened: before that nothing is connected. */
   readonly used: boolean;
+  /** Whether it is on: see `setEnabled`. */
+  readonly enabled: boolean;
   /** Off: every `get` goes to the loader, changes still reach Redis. On again: what is in memory is checked before use. */
   setEnabled(enabled: boolean): void;
   on<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this;
