@@ -106,8 +106,8 @@ function compose<D extends QueueDeclarations>(
   handleSignals: boolean,
 ): Spillway<D> {
   let closing: Promise<ShutdownReport> | undefined;
-  const isCacheOn = async () => (await switches.get('cache')).value === 'on';
-  const unfollow = followSwitch(caches, config.cache.enabled, isCacheOn);
+  const isCacheOn = async () => (await switches.watch('cache')) === 'on';
+  const unfollow = followSwitch(caches, config.cache.enabled, isCacheOn, logger);
   const shutDown = () => {
     unfollow();
     closing ??= registry.close().then(async report => {

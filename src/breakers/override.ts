@@ -39,7 +39,10 @@ export interface KeptMode {
   readonly at: number;
 }
 
-/** Keeps modes for several processes. A Spillway's is the file of its switches. */
+/**
+ * Keeps modes for several processes. A Spillway's is the file of its switches. Breakers look four times a second: a store
+ * that could not be opened must not be tried each time, since that may hold the event loop.
+ */
 export interface ModeStore {
   /** Those in force, before any turn of the event loop. */
   readNow(): readonly KeptMode[];

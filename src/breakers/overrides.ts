@@ -7,9 +7,6 @@ import { type BreakerMode, breakerModes } from './types.ts';
 
 /** The store is asked so often what other processes have set, ms: a mode set by hand holds everywhere within a second. */
 const LOOK_MS = 250;
-/** And when it could not be asked, ms, twice as long each time: to try to open a file that is out may hold the event loop. */
-const LOOK_AFTER_TROUBLE_MS = 500;
-const LONGEST_LOOK_MS = 16_000;
 
 /** Takes a mode up; undefined: what the breaker's options say. */
 type Follow = (mode: BreakerMode | undefined, about: About) => void;
@@ -33,8 +30,8 @@ export class Overrides {
   readonly #writing = new Map<string, number>();
   #writes = 0;
   #timer: Timer | undefined;
-  /** Times in a row that the store could not be asked. */
-  #troubles = 0;
+  /** Whether the store could not be asked. */
+  #troubled = false;
   #closed = false;
 
   constructor(
@@ -134,19 +131,18 @@ export class Overrides {
       if (this.#closed) return;
       // One written meanwhile may be newer than what was read; the next look is soon.
       if (writes === this.#writes) this.#take(kept);
-      this.#schedule(LOOK_MS);
     } catch (error) {
       if (this.#closed) return;
       this.#trouble(error);
-      this.#schedule(Math.min(LOOK_AFTER_TROUBLE_MS * 2 ** this.#troubles, LONGEST_LOOK_MS));
     }
+    this.#schedule(LOOK_MS);
   }
 
   /** @param known a breaker of which nothing in it is news. */
   #take(kept: readonly KeptMode[], known?: string): void {
-    if (this.#troubles > 0)
+    if (this.#troubled)
       this.#logger.info({}, 'Modes of breakers that are set by hand in other processes are heard again');
-    this.#troubles = 0;
+    this.#troubled = false;
     const found = new Map(kept.map(each => [each.name, each]));
     for (const name of new Set([...this.#kept.keys(), ...found.keys()])) {
       if (this.#writing.has(name)) continue;
@@ -183,8 +179,8 @@ export class Overrides {
   }
 
   #trouble(error: unknown): void {
-    this.#troubles += 1;
-    if (this.#troubles > 1) return;
+    if (this.#troubled) return;
+    this.#troubled = true;
     const why = error instanceof Error ? error.message : String(error);
     this.#logger.warn(
       { err: error },

@@ -59,7 +59,7 @@ class TieredCache implements Cache {
       clock,
       random,
       memory: new Memory(maxItems, maxBytes),
-      trust: new Trust(),
+      trust: new Trust(clock),
       flights: new Flights(),
       versions,
       redis:
@@ -122,6 +122,10 @@ class TieredCache implements Cache {
     const namespace = new Namespace(name, settingsOf(name, options), this.#core);
     this.#namespaces.set(name, { namespace: namespace as unknown as AnyNamespace, options: { ...options } });
     return namespace;
+  }
+
+  get enabled(): boolean {
+    return this.#core.enabled;
   }
 
   get used(): boolean {

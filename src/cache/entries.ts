@@ -2,6 +2,7 @@ import type { Core, SecondTier } from './core.ts';
 import type { Codec } from './entry/codec.ts';
 import type { KeySpace } from './entry/keys.ts';
 import { type Kept, keep } from './entry/value.ts';
+import type { HeardTags } from './heard-tags.ts';
 import type { Change } from './journal/index.ts';
 import { CHANGED, type MemoryEntry, type Owner } from './memory.ts';
 import type { Found } from './redis/reader.ts';
@@ -35,6 +36,7 @@ export interface EntriesParts {
   poisoned(reason: string): void;
   keys: KeySpace;
   tags: Tags;
+  heard: HeardTags;
   codec: Codec;
   owner: Owner;
 }
@@ -200,13 +202,17 @@ export class Entries {
 
   /** Makes sure that Redis has a version of these tags, and learns of one that is newer. */
   #ensureTags(own: readonly string[]): void {
-    const { tags, trust, tier, keys } = this.#parts;
+    const { tags, heard, trust, tier, keys, reloadable } = this.#parts;
     if (tier === undefined || !tier.link.usable) return;
     const { gen } = trust;
     const { forgotten } = tags;
     for (const tag of [WHOLE, ...own]) {
       if (!this.#unensured.delete(tag)) continue;
-      tier.writer.ensureTag(keys.tag(tag), tags.versionOf(tag)).then(
+      const name = keys.tag(tag);
+      const known = tags.versionOf(tag);
+      // What can't be loaded again must not be lost with its tags.
+      const version = reloadable ? Math.max(known, heard.floor(name)) : known;
+      tier.writer.ensureTag(name, version).then(
         held => tags.learn(tag, held, gen, forgotten),
         () => {
           this.#unensured.add(tag);

@@ -4,6 +4,7 @@ import { Codec } from './entry/codec.ts';
 import { KeySpace } from './entry/keys.ts';
 import { keep } from './entry/value.ts';
 import { LEAD_US } from './entry/versions.ts';
+import { HeardTags } from './heard-tags.ts';
 import { Loading } from './loading.ts';
 import { CHANGED, type Owner } from './memory.ts';
 import { checkTags, closedError, noLoader } from './namespace-checks.ts';
@@ -29,7 +30,9 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
   readonly #owner: Owner;
   readonly #rates: HitRates;
   readonly #tags: Tags;
+  readonly #heard: HeardTags;
   readonly #trust: Trust;
+  readonly #reader: RedisReader | undefined;
   readonly #entries: Entries;
   readonly #loading: Loading<K, V>;
   readonly #path: ReadPath<K, V>;
@@ -42,8 +45,9 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     this.#owner = { plain: this.keys.plain, byKey: new Map(), items: 0, bytes: 0, counts: this.#counts };
     this.#rates = new HitRates(this.#counts, core.clock);
     const tier = settings.redis ? core.redis : undefined;
-    const trust = tier === undefined ? new Trust() : core.trust;
+    const trust = tier === undefined ? new Trust(core.clock) : core.trust;
     const tags = new Tags(trust, tier === undefined);
+    const heard = new HeardTags(core.clock, core.versions, trust);
     const loading = new Loading({ namespace: name, ...settings }, this.#counts, core.clock);
     const codec = new Codec(settings.compressAbove, settings.encryption);
     const poisoned = (reason: string) => {
@@ -55,10 +59,13 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     const reader = tier && new RedisReader({ ...shared, tier, trust, counts });
     const reloadable = loading.possible;
     this.#trust = trust;
+    this.#reader = reader;
     this.#tags = tags;
+    this.#heard = heard;
     this.#loading = loading;
     this.#entries = new Entries({
       ...shared,
+      heard,
       settled: entry => this.#recheck(entry.name),
       core,
       trust,
@@ -101,6 +108,18 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
 
   getMany(keys: readonly K[]): Promise<V[]> {
     return Promise.all(keys.map(key => this.get(key)));
+  }
+
+  async inRedis(key: K): Promise<{ value: V | undefined } | undefined> {
+    const name = this.keys.entry(key);
+    if (this.#reader === undefined) return { value: undefined };
+    const found = this.#core.closed ? undefined : await this.#reader.lookUp(name);
+    if (found === undefined) return undefined;
+    const entry = found.kind === 'other' ? this.#entries.adopt(name, found, undefined, true) : undefined;
+    const isHit = entry !== undefined && this.#entries.isFresh(entry);
+    if (isHit) this.#counts.redisHits++;
+    else this.#counts.misses++;
+    return { value: isHit ? (entry.value as V) : undefined };
   }
 
   async set(key: K, value: V, { ttl, tags, wait }: SetOptions = {}): Promise<void> {
@@ -190,10 +209,10 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
       entry.gen = CHANGED;
       entry.announced++;
       this.#recheck(name);
-    } else if (name.startsWith(plainTag)) {
-      this.#tags.forget(name.slice(plainTag.length));
     } else if (name.startsWith(`${this.keys.base}t:`)) {
-      this.#tags.forgetAll();
+      this.#heard.note(name);
+      if (name.startsWith(plainTag)) this.#tags.forget(name.slice(plainTag.length));
+      else this.#tags.forgetAll();
     }
   }
 

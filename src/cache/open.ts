@@ -27,20 +27,41 @@ export function openCacheOf(config: Config, logger: Logger, settings: CacheSetti
 const LOOK_EVERY_MS = 250;
 
 /**
- * Switches a cache as `isOn` says, from its first use on; what can't be asked changes nothing. `configured` false: it stays
- * off. Gives back how to stop.
+ * Switches a cache as `isOn` says, from its first use on; what can't be asked changes nothing, and is told once. `configured`
+ * false: it stays off. Gives back how to stop.
  */
-export function followSwitch(cache: Cache, configured: boolean, isOn: () => Promise<boolean>): () => void {
+export function followSwitch(
+  cache: Cache,
+  configured: boolean,
+  isOn: () => Promise<boolean>,
+  logger: Logger,
+): () => void {
   let asking = false;
+  let troubled = false;
+  let stopped = false;
+  const obey = (on: boolean) => {
+    if (troubled) logger.info({}, 'The switch of the cache can be read again');
+    troubled = false;
+    cache.setEnabled(configured && on);
+  };
+  const trouble = (error: unknown) => {
+    if (troubled || stopped) return;
+    troubled = true;
+    const why = error instanceof Error ? error.message : String(error);
+    logger.warn(
+      { err: error },
+      `The switch of the cache cannot be read, so the cache stays as it is: ${why}`,
+    );
+  };
   const look = async () => {
     if (asking || !cache.used) return;
     asking = true;
-    await isOn().then(
-      on => cache.setEnabled(configured && on),
-      () => {},
-    );
+    await isOn().then(obey, trouble);
     asking = false;
   };
   const timer = setInterval(() => void look(), LOOK_EVERY_MS).unref();
-  return () => clearInterval(timer);
+  return () => {
+    stopped = true;
+    clearInterval(timer);
+  };
 }

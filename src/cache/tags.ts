@@ -10,7 +10,8 @@ interface TagState {
 /** More tags than this are forgotten together: what is unknown is asked for again, and counts as stale until then. */
 const MOST_TAGS = 200_000;
 
-const MARGIN_US = 10_000_000;
+/** By so much a tag is older than the value it is first seen on. */
+export const MARGIN_US = 10_000_000;
 
 /**
  * What a tag gets that Redis has no version of: one somewhat older than the value it is first seen on, since others with the tag may

@@ -184,6 +184,12 @@ export interface CacheNamespace<K, V, R = V> {
   stats(): NamespaceStats;
   /** Keys of this namespace: in memory, and in Redis counted by SCAN (undefined while Redis is away). */
   countKeys(): Promise<{ memory: number; redis: number | undefined }>;
+  /**
+   * What Redis has, past memory and journal; undefined where it did not answer. Without Redis there is nothing in it.
+   *
+   * @internal For sessions: `get` cannot tell what is not there from what nobody could say.
+   */
+  inRedis(key: K): Promise<{ value: V | undefined } | undefined>;
 }
 
 export interface Cache {
@@ -200,6 +206,8 @@ export interface Cache {
   stats(): CacheStats;
   /** Whether a namespace was opened: before that nothing is connected. */
   readonly used: boolean;
+  /** Whether it is on: see `setEnabled`. */
+  readonly enabled: boolean;
   /** Off: every `get` goes to the loader, changes still reach Redis. On again: what is in memory is checked before use. */
   setEnabled(enabled: boolean): void;
   on<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this;

@@ -65,7 +65,7 @@ export interface LiveSetting {
 
 /** Settings of one kind, for a room that gives them their meaning. All reject and throw as `Switches` does. */
 export interface LiveSettings {
-  /** Those in force, before any turn of the event loop. */
+  /** Those in force, before any turn of the event loop. Both looks leave a file alone for a while that could not be opened. */
   readNow(): LiveSetting[];
   read(): Promise<LiveSetting[]>;
   /** Durable when it resolves; seen by those who read in every process of the machine. */
@@ -74,6 +74,10 @@ export interface LiveSettings {
 
 const longestMs = 365 * 86_400_000;
 
+/** After a file could not be opened, those who only look leave it alone for so long, twice as long each time, ms. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 16_000;
+
 /** The switches of one Spillway. The file is opened when they are first used. */
 export class FileSwitches implements Switches {
   readonly #engine: EngineName;
@@ -81,6 +85,8 @@ export class FileSwitches implements Switches {
   readonly #logger: Logger;
   readonly #clock: Clock;
   #store: SwitchStore | undefined;
+  /** Why it could not be opened, and until when who only looks is told so without a try. */
+  #out: { error: unknown; pauseMs: number; until: number } | undefined;
   #closed = false;
 
   constructor(engine: EngineName, sqlite: SqliteOptions, logger: Logger, clock: Clock) {
@@ -110,6 +116,16 @@ export class FileSwitches implements Switches {
     return state;
   }
 
+  /**
+   * How a switch stands, for those who ask again and again: to try to open a file that is out may hold the event loop for its
+   * whole `busyTimeoutMs`. Rejects as `get` does.
+   */
+  async watch(name: SwitchName): Promise<SwitchValue> {
+    this.#refuseIfClosed();
+    if (!this.#hasFile) return 'on';
+    return (await this.#openToLook().inForce()).find(each => each.name === name)?.value ?? 'on';
+  }
+
   async get(name: SwitchName): Promise<SwitchState> {
     checkName(name);
     const found = (await this.#open()?.inForce())?.find(each => each.name === name);
@@ -135,8 +151,8 @@ export class FileSwitches implements Switches {
           ...{ by, reason, expiresAt, at },
         }));
     return {
-      readNow: () => ofKind(this.#openFile().inForceNow()),
-      read: async () => ofKind(await this.#openFile().inForce()),
+      readNow: () => ofKind(this.#openToLook().inForceNow()),
+      read: async () => ofKind(await this.#openToLook().inForce()),
       write: async (name, { value, ...about }) => {
         const setting = value === null ? { value: 'off' as const } : { value: 'on' as const, setting: value };
         await this.#openFile().set(prefix + name, { ...setting, ...about });
@@ -155,8 +171,20 @@ export class FileSwitches implements Switches {
 
   #openFile(): SwitchStore {
     this.#refuseIfClosed();
-    this.#store ??= openSwitches(this.#sqlite);
+    try {
+      this.#store ??= openSwitches(this.#sqlite);
+    } catch (error) {
+      const pauseMs = Math.min((this.#out?.pauseMs ?? FIRST_PAUSE_MS / 2) * 2, LONGEST_PAUSE_MS);
+      this.#out = { error, pauseMs, until: this.#clock.monotonic() + pauseMs };
+      throw error;
+    }
+    this.#out = undefined;
     return this.#store;
+  }
+
+  #openToLook(): SwitchStore {
+    if (this.#out !== undefined && this.#clock.monotonic() < this.#out.until) throw this.#out.error;
+    return this.#openFile();
   }
 
   #refuseIfClosed(): void {

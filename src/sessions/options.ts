@@ -7,10 +7,11 @@ export const sessionsDefaults = {
   ttl: '1d',
   maxSessions: 100_000,
   durability: 'full',
+  whenUnknown: 'refuse',
 } as const satisfies Partial<SessionsOptions>;
 
 export interface CheckedOptions
-  extends Required<Pick<SessionsOptions, 'file' | 'name' | 'maxSessions' | 'durability'>> {
+  extends Required<Pick<SessionsOptions, 'file' | 'name' | 'maxSessions' | 'durability' | 'whenUnknown'>> {
   ttlMs: number;
 }
 
@@ -21,6 +22,7 @@ const known = {
   ttl: true,
   maxSessions: true,
   durability: true,
+  whenUnknown: true,
   logger: true,
   clock: true,
 } as const satisfies Record<keyof SessionsOptions, true>;
@@ -30,10 +32,8 @@ const YEAR_MS = 365 * 86_400_000;
 /** What durability may be, the engine checks; what a name may be, the cache. @throws SpillwayError SPILLWAY_INVALID_OPTION */
 export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
   const unknown = Object.keys(options ?? {}).find(option => !Object.hasOwn(known, option));
-  // What is in an option that nobody knows may be a secret.
-  if (unknown !== undefined)
-    throw invalid(unknown, `absent: there is no such option (there are ${Object.keys(known).join(', ')})`);
-  const { file, name, ttl, maxSessions, durability } = { ...sessionsDefaults, ...options };
+  if (unknown !== undefined) throw noSuchOption(unknown);
+  const { file, name, ttl, maxSessions, durability, whenUnknown } = { ...sessionsDefaults, ...options };
   const cache: unknown = options?.cache;
   if (typeof file !== 'string' || file === '') throw invalid('file', 'a path, or ":memory:"', file);
   if (cache !== undefined && typeof (cache as { namespace?: unknown } | null)?.namespace !== 'function')
@@ -43,13 +43,24 @@ export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
     throw invalid('ttl', `${durationRange}; 1 s to 365 days`, ttl);
   if (!Number.isInteger(maxSessions) || maxSessions < 1 || maxSessions > 10_000_000)
     throw invalid('maxSessions', 'a whole number from 1 to 10000000', maxSessions);
-  return { file, name, ttlMs, maxSessions, durability };
+  if (whenUnknown !== 'refuse' && whenUnknown !== 'none')
+    throw invalid('whenUnknown', "'refuse' or 'none'", whenUnknown);
+  return { file, name, ttlMs, maxSessions, durability, whenUnknown };
 }
 
-function invalid(option: string, range: string, ...received: [value?: unknown]): SpillwayError {
+/** One that is misspelt would else be one that was not given. Without its value, which may be a secret. */
+function noSuchOption(option: string): SpillwayError {
   return new SpillwayError(
     'SPILLWAY_INVALID_OPTION',
-    `Option ${option} of sessions must be ${range}${received.length === 0 ? '' : `; received ${shown(received[0])}`}`,
+    `Option ${option} of sessions must be absent: there is no such option (there are ${Object.keys(known).join(', ')})`,
+    { details: { option, range: 'absent' } },
+  );
+}
+
+function invalid(option: string, range: string, received: unknown): SpillwayError {
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} of sessions must be ${range}; received ${shown(received)}`,
     { details: { option, range } },
   );
 }

@@ -179,6 +179,8 @@ describe('the file', () => {
     [{ ttl: '2y' }, 'ttl'],
     [{ maxSessions: 0 }, 'maxSessions'],
     [{ file: '' }, 'file'],
+    [{ whenUnknown: 'error' as 'none' }, 'whenUnknown'],
+    [{ whenunknown: 'none' } as object, 'whenunknown'],
   ])('options %j are refused', (options, name) => {
     expect(() => openSessions({ file: 'sessions.db', ...options })).toThrow(name);
   });
@@ -212,6 +214,68 @@ describe('with Redis', () => {
       await expect.poll(() => sessions.get('cart'), WAIT).toMatchObject({ user: 'two' });
       await expect.poll(() => sessions.get('ended'), WAIT).toBe(null);
     }
+  });
+
+  it('what only it can know while it is away is refused, or there is no session, as the option says', async () => {
+    const redis = await redisUntilTheEnd();
+    const machine = (options: Partial<SessionsOptions> = {}) => {
+      const cache = createCache({ redis: redis.url });
+      onTestFinished(() => cache.close());
+      return { cache, sessions: open({ cache, ...options }) };
+    };
+    const [here, there, lax] = [machine(), machine(), machine({ whenUnknown: 'none' })];
+    for (const { cache } of [here, there, lax]) await cache.ready(5_000);
+    await here.sessions.set('a', session('ada'));
+    await expect.poll(() => here.sessions.stats(), WAIT).toMatchObject({ unconfirmed: 0 });
+    // Redis answers that there is none, and what is not ours is none.
+    expect(await there.sessions.get('never')).toBe(null);
+    const client = new Redis(redis.url);
+    onTestFinished(() => client.disconnect());
+    const key = `spillway:sessions:1:k:=${keyIn(here.sessions.file).key}`;
+    const bytes = await client.getBuffer(key);
+    await client.set(key, 'strange');
+    expect(await there.sessions.get('a')).toBe(null);
+    await client.set(key, bytes as Buffer);
+
+    redis.pause();
+    for (let n = 0; n < 5; n++) {
+      await expect(there.sessions.get('a')).rejects.toMatchObject({
+        ...{ code: 'SPILLWAY_SESSION_UNKNOWN', statusCode: 503, headers: { 'retry-after': '2' } },
+      });
+      expect(await lax.sessions.get('a')).toBe(null);
+      expect(await here.sessions.get('a')).toMatchObject({ user: 'ada' });
+    }
+    // What ended here needs no asking.
+    await there.sessions.destroy('b');
+    expect(await there.sessions.get('b')).toBe(null);
+    redis.resume();
+    for (const { cache, sessions } of [there, lax]) {
+      await cache.ready(5_000);
+      await expect.poll(() => sessions.get('a').catch(() => null), WAIT).toMatchObject({ user: 'ada' });
+    }
+  });
+
+  it('where the cache has none, nobody is refused', async () => {
+    const cache = createCache();
+    onTestFinished(() => cache.close());
+    const sessions = open({ cache });
+    expect(await sessions.get('a')).toBe(null);
+    await sessions.set('a', session('ada'));
+    expect(await sessions.get('a')).toMatchObject({ user: 'ada' });
+  });
+
+  it('the switch of the cache leaves sessions on', async () => {
+    const redis = await redisUntilTheEnd();
+    const machine = () => {
+      const cache = createCache({ redis: redis.url, enabled: false });
+      onTestFinished(() => cache.close());
+      return { cache, sessions: open({ cache }) };
+    };
+    const [here, there] = [machine(), machine()];
+    for (const { cache } of [here, there]) await cache.ready(5_000);
+    await here.sessions.set('a', session('ada'));
+    await expect.poll(() => here.sessions.stats(), WAIT).toMatchObject({ unconfirmed: 0 });
+    await expect.poll(() => there.sessions.get('a').catch(() => null), WAIT).toMatchObject({ user: 'ada' });
   });
 
   it('a hung one is waited for no longer than its deadline, and what is not ours in it is no session', async () => {

@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from '../shared/logger.ts';
 import { checkSessionsOptions } from './options.ts';
 import { type Repair, reconcile } from './reconcile.ts';
 import { keyOf, slackOf, toRecord, toSession } from './record.ts';
+import { SessionUnknownError } from './session-unknown-error.ts';
 import { type Shared, SharedCopy } from './shared-copy.ts';
 import { isLive, type SessionRow, type SessionTable, sessionTable } from './table.ts';
 import type { SessionData, Sessions, SessionsOptions } from './types.ts';
@@ -28,6 +29,7 @@ class DurableSessions implements Sessions {
   readonly #shared: SharedCopy | undefined;
   readonly #ttlMs: number;
   readonly #most: number;
+  readonly #refuses: boolean;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #writer = randomInt(WRITERS);
@@ -36,10 +38,11 @@ class DurableSessions implements Sessions {
   #closing: Promise<void> | undefined;
 
   constructor(options: SessionsOptions) {
-    const { file, durability, name, ttlMs, maxSessions } = checkSessionsOptions(options);
+    const { file, durability, name, ttlMs, maxSessions, whenUnknown } = checkSessionsOptions(options);
     const { cache, clock = systemClock, logger = silentLogger } = options;
     this.#ttlMs = ttlMs;
     this.#most = maxSessions;
+    this.#refuses = whenUnknown === 'refuse';
     this.#clock = clock;
     this.#logger = logger;
     this.#file = openCompanion({ file, durability }, sessionTable);
@@ -56,7 +59,11 @@ class DurableSessions implements Sessions {
     // What ended here needs no asking elsewhere.
     if (row !== undefined && !isLive(row)) return null;
     const shared = await this.#shared?.read(key);
-    if (shared === undefined) return row ? toSession(row) : null;
+    if (shared === undefined) {
+      if (row !== undefined) return toSession(row);
+      if (this.#shared !== undefined && this.#refuses) throw new SessionUnknownError();
+      return null;
+    }
     const { session, repair } = reconcile(row, shared);
     this.#behind(this.#inFile(key, repair));
     return session !== undefined && session.expires > this.#now() ? toSession(session) : null;
@@ -113,7 +120,7 @@ class DurableSessions implements Sessions {
 
   /** Tells Redis what it does not have: after an outage, and whatever got lost on the way. */
   #confirm(): void {
-    if (this.#shared?.readable !== true || this.#closing !== undefined) return;
+    if (this.#shared?.up !== true || this.#closing !== undefined) return;
     this.#confirming ??= this.#confirmAll(this.#shared)
       .catch((error: unknown) => this.#report(error))
       .finally(() => {
@@ -123,7 +130,9 @@ class DurableSessions implements Sessions {
 
   async #confirmAll(shared: SharedCopy): Promise<void> {
     const mark = `mark:${await this.#file.read(table => table.fileId())}`;
-    if (!(await shared.isMarked(mark))) {
+    const marked = await shared.isMarked(mark);
+    if (marked === undefined) return;
+    if (!marked) {
       await this.#file.write(table => table.unconfirmAll());
       await shared.mark(mark);
     }
@@ -133,10 +142,7 @@ class DurableSessions implements Sessions {
       );
       const last = rows.at(-1);
       if (last === undefined) return;
-      const known = await shared.readAll(
-        rows.map(row => row.key),
-        mark,
-      );
+      const known = await shared.readAll(rows.map(row => row.key));
       if (known === undefined) return;
       after = last.key;
       await Promise.all(rows.map((row, at) => this.#reconcile(shared, row, known[at])));

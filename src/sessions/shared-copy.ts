@@ -44,16 +44,13 @@ export class SharedCopy {
     return this.#up;
   }
 
-  /** False also while the cache is switched off: then nothing is read from Redis. */
-  get readable(): boolean {
-    return this.#up && this.#cache.stats().enabled;
-  }
-
-  /** Waits for Redis no longer than its deadline; nothing, when it does not answer. */
-  async read(key: string): Promise<Shared> {
-    const [data, gone] = await this.#namespace.getMany([key, goneKey(key)]).catch(() => []);
-    if (isGone(gone)) return { data: undefined, gone };
-    return isRecord(data) ? { data, gone: undefined } : NOTHING;
+  /** Waits for Redis no longer than its deadline; undefined when it does not answer, which must not pass for "none". */
+  async read(key: string): Promise<Shared | undefined> {
+    const names = [key, goneKey(key)];
+    const [data, gone] = await Promise.all(names.map(name => this.#namespace.inRedis(name)));
+    if (isGone(gone?.value)) return { data: undefined, gone: gone.value };
+    if (data === undefined || gone === undefined) return undefined;
+    return isRecord(data.value) ? { data: data.value, gone: undefined } : NOTHING;
   }
 
   /** Resolves when Redis has it, or is found not to answer. */
@@ -70,22 +67,16 @@ export class SharedCopy {
     }
   }
 
-  /**
-   * What Redis knows of many, undefined when it has not answered all of them: an absent answer must not pass for an absent
-   * session. Answers come in the order of the questions, and the last one asks for what is there. On a cluster that holds for
-   * one node only.
-   */
-  async readAll(keys: readonly string[], mark: string): Promise<Shared[] | undefined> {
-    const [found, marked] = await Promise.all([
-      Promise.all(keys.map(key => this.read(key))),
-      this.isMarked(mark),
-    ]);
-    return marked ? found : undefined;
+  /** What Redis knows of many, undefined when it has not answered all of them. */
+  async readAll(keys: readonly string[]): Promise<Shared[] | undefined> {
+    const found = await Promise.all(keys.map(key => this.read(key)));
+    return found.every(each => each !== undefined) ? found : undefined;
   }
 
-  /** Whether Redis still has this mark, and so what was written to it before. */
-  async isMarked(mark: string): Promise<boolean> {
-    return (await this.#namespace.get(mark).catch(() => undefined)) !== undefined;
+  /** Whether Redis still has this mark, and so what was written to it before; undefined when it does not answer. */
+  async isMarked(mark: string): Promise<boolean | undefined> {
+    const found = await this.#namespace.inRedis(mark);
+    return found && found.value !== undefined;
   }
 
   async mark(mark: string): Promise<void> {

@@ -21,6 +21,12 @@ export interface SessionsOptions {
   maxSessions?: number;
   /** `full` (default): a session, and a logout, has survived power loss when it is acknowledged. `normal`: the end of the process. */
   durability?: 'full' | 'normal';
+  /**
+   * What a session is that this machine has never seen while Redis cannot be asked for it. `refuse` (default): the request
+   * fails with SPILLWAY_SESSION_UNKNOWN, which answers 503, and the session is there when Redis is. `none`: there is none, so its
+   * user is logged out, for good where the answer takes the cookie away.
+   */
+  whenUnknown?: 'refuse' | 'none';
   /** Told what goes wrong behind the scenes. Default: nobody. */
   logger?: Logger;
   /** Injected in tests. */
@@ -37,7 +43,10 @@ export interface SessionData {
  * Redis no longer than the cache's `redisTimeoutMs`; rejects with the SPILLWAY_SQLITE_ errors of the file, SPILLWAY_CLOSED.
  */
 export interface Sessions {
-  /** The session, or null: unknown, expired or destroyed. A copy of its own, that may be changed. */
+  /**
+   * The session, or null: unknown, expired or destroyed. A copy of its own, that may be changed.
+   * @throws SpillwayError SPILLWAY_SESSION_UNKNOWN where only Redis can know, and does not answer; see `whenUnknown`.
+   */
   get(id: string): Promise<SessionData | null>;
   /**
    * Keeps a session. One that was destroyed stays destroyed. Nothing is written when nothing but the cookie's end moved,

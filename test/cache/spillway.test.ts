@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createSpillway, type SpillwayOptions } from '../../src/index.ts';
+import { collectLog } from '../runtime/collect-log.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { redisServer, until } from './rig.ts';
 
@@ -42,6 +43,23 @@ it('is on the Redis of the jobs, with a journal beside the file, and can be swit
   await lead.delete('a');
   expect(existsSync(`${file}-cache`)).toBe(true);
   expect(await lead.get('a')).toEqual({ id: 'a', current: 2 });
+});
+
+it('tells once that its switch cannot be read, stays as it is, and hears of it when it can be', async () => {
+  const folder = join(tempDir('cache'), 'not-there');
+  const { logger, lines } = collectLog();
+  const said = (text: string) => lines.filter(({ message }) => message.includes(text)).length;
+  const options = { engine: 'sqlite', sqlite: { file: join(folder, 'jobs.db') } } as const;
+  const spillway = spillwayOf({ ...options, logger });
+  let loads = 0;
+  const values = spillway.cache('values', { ttl: '1h', load: async (_key: string) => ++loads });
+  await until('it is told', () => said('The switch of the cache cannot be read') === 1);
+  expect([await values.get('a'), await values.get('a')]).toEqual([1, 1]);
+
+  mkdirSync(folder);
+  await spillwayOf(options).switches.set('cache', 'off', change);
+  await until('it is off', () => !spillway.caches.stats().enabled);
+  expect([said('cannot be read'), said('can be read again')]).toEqual([1, 1]);
 });
 
 it('answers every read from the loader with DISABLE_CACHE', async () => {

@@ -43,6 +43,12 @@ export class Browser {
     return JSON.parse(body) as Record<string, unknown>;
   }
 
+  /** How the application answers, and what it does to the cookie. */
+  async status(app: App): Promise<{ status: number; retryAfter: string | null; cookies: number }> {
+    const { status, headers } = await fetch(`${app.url}/me`, { headers: { cookie: this.#cookie } });
+    return { status, retryAfter: headers.get('retry-after'), cookies: headers.getSetCookie().length };
+  }
+
   async login(app: App, user: string): Promise<void> {
     await this.#get(app, `/login?user=${user}`);
   }

@@ -75,6 +75,24 @@ describe.each([
     30_000,
   );
 
+  it('this machine has never seen are not ended by an outage: refused until Redis is back', async () => {
+    await using redis = await startRedis();
+    const [one, two] = await Promise.all([startApp(machine(redis.url)), startApp(machine(redis.url))]);
+    await using here = one;
+    await using there = two;
+    const ada = new Browser();
+    await ada.login(here, 'ada');
+    await isTold(here);
+    redis.pause();
+    const refused = { status: 503, retryAfter: '2', cookies: 0 };
+    // The first of them wait for Redis, the others do not ask any more.
+    for (let n = 0; n < 5; n++) expect(await ada.status(there)).toEqual(refused);
+    expect((await new Browser().status(there)).status).toBe(200);
+    redis.resume();
+    await expect.poll(() => ada.status(there).then(({ status }) => status), WAIT).toBe(200);
+    expect(await ada.user(there)).toBe('ada');
+  });
+
   it('that ended during an outage do not come back with Redis, nor when the process that ended them has died', async () => {
     // On disk, so that Redis comes back with the session in it.
     await using redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });

@@ -26,6 +26,7 @@ const MOST_BYTES = 1 << 28;
 export class Answers<A extends unknown[], T> {
   readonly maxBytes: number;
   readonly #key: (...args: A) => string | undefined;
+  readonly #cache: Cache;
   readonly #namespace: CacheNamespace<string, { answer: T }, { answer: T } | undefined>;
 
   /** @throws SpillwayError SPILLWAY_INVALID_OPTION, SPILLWAY_CACHE_NAMESPACE */
@@ -33,6 +34,7 @@ export class Answers<A extends unknown[], T> {
     if (!Number.isInteger(maxBytes) || maxBytes < 1 || maxBytes > MOST_BYTES) throw invalid(name, maxBytes);
     this.maxBytes = maxBytes;
     this.#key = key ?? ((...args) => canonicalKey(args));
+    this.#cache = cache;
     this.#namespace = cache.namespace<string, { answer: T }>(name, { ttl });
   }
 
@@ -41,14 +43,16 @@ export class Answers<A extends unknown[], T> {
     return this.#key(...args);
   }
 
-  find(key: string): Promise<{ answer: T } | undefined> {
-    return this.#namespace.get(key);
+  /** With the cache off there is none: this namespace has no loader, which is what the switch knows by itself. */
+  async find(key: string): Promise<{ answer: T } | undefined> {
+    return this.#cache.enabled ? this.#namespace.get(key) : undefined;
   }
 
   /** The answer as it is kept; as it came where it is too large, or JSON cannot carry it. */
   store(key: string, answer: T): T {
     const kept = keepable(answer);
     if (kept === undefined || kept.bytes > this.maxBytes) return answer;
+    if (!this.#cache.enabled) return kept.value as T;
     this.#namespace.set(key, { answer: kept.value as T }).catch(() => {
       // The cache was closed meanwhile: the caller has its answer all the same.
     });

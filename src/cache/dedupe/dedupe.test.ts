@@ -72,6 +72,27 @@ describe('calls', () => {
     }
   });
 
+  it('are all made while the cache is off, those at once together; streams too', async () => {
+    const cache = cacheOn();
+    const { ask, calls } = countingModel({ cache });
+    let told = 0;
+    const tell = dedupeStream(
+      async function* (_question: string) {
+        yield `chunk ${++told}`;
+      },
+      { cache, name: 'told' },
+    );
+    const listen = async () => (await heard(tell('a'))).join();
+    await ask({ a: 1 });
+    await listen();
+    cache.setEnabled(false);
+    expect(await Promise.all([ask({ a: 1 }), ask({ a: 1 })])).toEqual(Array(2).fill({ text: 'answer 2' }));
+    await ask({ a: 1 });
+    expect([calls.length, await listen(), await listen()]).toEqual([3, 'chunk 2', 'chunk 3']);
+    cache.setEnabled(true);
+    expect([await ask({ a: 1 }), await listen()]).toEqual([{ text: 'answer 1' }, 'chunk 1']);
+  });
+
   it('with too large or strange answers are passed on, and not kept', async () => {
     let calls = 0;
     const cache = cacheOn();

@@ -87,7 +87,22 @@ export class RedisReader {
     }
   }
 
-  #read(name: string, held: MemoryEntry | undefined): Promise<Found | undefined> {
+  /** As `read`, for who must tell apart what Redis does not have (bytes that are not ours included) and that it did not answer. */
+  async lookUp(name: string): Promise<Found | undefined> {
+    const { link } = this.#parts.tier;
+    let strange = false;
+    if (link.state === 'connecting') await link.booted();
+    const found = await this.#read(name, undefined, error => {
+      strange = isStrange(error);
+    });
+    return strange ? { kind: 'none' } : found;
+  }
+
+  #read(
+    name: string,
+    held: MemoryEntry | undefined,
+    trouble?: (error: unknown) => void,
+  ): Promise<Found | undefined> {
     const { tier, tags, trust } = this.#parts;
     // Of what this process changed and Redis does not have yet, Redis knows nothing worth asking for.
     if (!tier.link.usable || tier.writer.isBehind(name)) return NOT_ASKED;
@@ -99,6 +114,7 @@ export class RedisReader {
     return new Promise(resolve => {
       const fail = (error: unknown) => {
         this.#count(error);
+        trouble?.(error);
         resolve(undefined);
       };
       const answer = (values: readonly (Buffer | null)[], at: number) => {
@@ -169,10 +185,15 @@ export class RedisReader {
     const { counts, poisoned } = this.#parts;
     if (error instanceof PoisonError) poisoned(error.message);
     else if (error instanceof DeadlineError) counts.redisTimeouts++;
-    // Of a key alone, as on a cluster; MGET leaves it out, and who writes there finds it.
-    else if (/^WRONGTYPE/.test((error as Error).message)) poisoned('not a text');
+    else if (isStrange(error)) poisoned('not a text');
     else counts.redisErrors++;
   }
+}
+
+/** Whether Redis has something there that is none of ours. */
+function isStrange(error: unknown): boolean {
+  // WRONGTYPE is said of a key alone, as on a cluster; MGET leaves it out, and who writes there finds it.
+  return error instanceof PoisonError || /^WRONGTYPE/.test((error as Error).message);
 }
 
 function other(frame: DecodedFrame, kept: Kept, gen: number): Found & { kind: 'other' } {
