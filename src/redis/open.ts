@@ -25,7 +25,22 @@ export function openRedis(options: RedisTarget): RedisClient {
       ...(autoResendUnfulfilledCommands === false ? { retryDelayOnFailover: 0 } : {}),
     });
   }
-  return new Redis({ ...single, replyMapping: 'legacy' });
+  const client = new Redis({ ...single, replyMapping: 'legacy' });
+  client.on('error', error => {
+    if (isWrongDatabase(error)) client.disconnect(true);
+  });
+  return client;
+}
+
+const NO_SUCH_DATABASE =
+  /^ERR (?:DB index is out of range|invalid DB index|SELECT is not allowed in cluster mode)/i;
+
+/**
+ * Whether a connection is not in the database it was made for. Where SELECT fails at its beginning, ioredis says so and goes on
+ * all the same, in database 0, among what is somebody else's: such a connection must be cut before it is ready.
+ */
+export function isWrongDatabase(error: Error): boolean {
+  return NO_SUCH_DATABASE.test(error.message);
 }
 
 /** Says where, or belongs to the whole cluster: nothing for a single node. */

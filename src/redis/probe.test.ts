@@ -182,7 +182,7 @@ describe('RedisProbe', () => {
   it('does not write into another database when SELECT fails', async () => {
     const redis = await redisServer('--databases', '2');
     const probe = probeOf({ port: redis.port, db: 7 });
-    expect(await probe.check()).toMatchObject({ ok: false, class: 'other' });
+    expect(await probe.check()).toMatchObject({ ok: false, class: 'no-database' });
     expect(await admin(redis).dbsize()).toBe(0);
   });
 

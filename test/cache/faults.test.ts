@@ -5,7 +5,7 @@ import { ChaosProxy, type Weather } from '../../chaos/proxy.ts';
 import type { Cache } from '../../src/cache/index.ts';
 import type { RedisServer } from '../servers/index.ts';
 import { seededRandom, testSeed } from '../support/random.ts';
-import { cacheOf, redisClient, redisServer, until } from './rig.ts';
+import { cacheOf, countingLoader, redisClient, redisServer, until } from './rig.ts';
 
 interface Scene {
   redis: RedisServer;
@@ -179,4 +179,23 @@ it('is let in nowhere: a wrong password, no connections left', async () => {
   await admin.config('SET', 'maxclients', '1000');
   await until('it is let in', () => late.stats().redis === 'up');
   expect(lines.length, lines.join('\n')).toBeLessThan(10);
+});
+
+it('a database that Redis does not have: values come from memory and the loader, and nothing is put into another', async () => {
+  const server = await redisServer();
+  const cache = cacheOf({ redis: `${server.url}/99` });
+  const loader = countingLoader(key => `value of ${key}`);
+  const values = cache.namespace('n', { ttl: '1h', load: loader.load });
+  const client = redisClient(server.url);
+  const refused = async () => /errorstat_ERR:count=([2-9]|\d\d)/.test(await client.info('errorstats'));
+
+  await until('it has tried to get in twice', refused);
+  expect([await values.get('a'), await values.get('a'), loader.calls]).toEqual([
+    'value of a',
+    'value of a',
+    1,
+  ]);
+  await values.set('b', 'set');
+  await cache.close();
+  expect(await client.keys('*')).toEqual([]);
 });

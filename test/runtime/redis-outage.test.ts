@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { createSpillway, type SpillwayOptions } from '../../src/index.ts';
 import { freePort, startRedis } from '../servers/index.ts';
@@ -37,6 +38,24 @@ describe('on the plain engine, a Redis that does not answer', () => {
       if (client.status !== 'ready') await new Promise(resolve => client.once('ready', resolve));
       expect((await queue.add('x', {})).id).toBeTypeOf('string');
     } finally {
+      await spillway.close();
+      await redis.stop();
+    }
+  });
+
+  it('that has no such database: nothing is done in another', async () => {
+    const redis = await startRedis();
+    const { spillway } = start({
+      redis: `redis://127.0.0.1:${redis.port}/99`,
+      environment: { REDIS_MAX_RETRIES: '1', REDIS_RETRY_DELAY: '10' },
+    });
+    const client = new Redis(redis.url, { replyMapping: 'legacy' });
+    try {
+      const error = await rejection(spillway.queue('nowhere').add('x', {}));
+      expect(error.message).toMatch(/retries per request|DB index/);
+      expect(await client.keys('*')).toEqual([]);
+    } finally {
+      client.disconnect();
       await spillway.close();
       await redis.stop();
     }
