@@ -1,5 +1,6 @@
 import type { IQueueBackend, JobsOptions, KeepJobs, MinimalJob } from 'bullmq';
 import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
+import { ABANDONED, giveBackClaimedWith } from './abandoned.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, flowEntries } from './entries.ts';
 import type { Json, StoredOperation } from './ledger/index.ts';
@@ -102,6 +103,8 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
         (args[4] as string | null) ?? undefined,
       );
       return;
+    case ABANDONED:
+      return giveBackClaimedWith(controller, entry.queue, new Set(args.map(String)));
     case 'add':
     case HELD:
       return addLater(backend, args[0] as AddEntry[]);

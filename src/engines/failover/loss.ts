@@ -1,3 +1,4 @@
+import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Controller } from './controller.ts';
 import { LATE } from './deadline.ts';
@@ -78,7 +79,8 @@ export class LossWatch {
     try {
       await this.#look(facts);
     } catch (error) {
-      // The next probe finds it again.
+      // The next probe finds it again; that the primary is away is told as such.
+      if (isAvailabilityFailure(classifyFailure(error))) return;
       this.#controller.emit('trouble', error instanceof Error ? error : new Error(String(error)));
     }
   }
