@@ -197,6 +197,11 @@ export class Ledger {
     return this.#handle.read(({ journal }) => journal.page(afterRow, limit));
   }
 
+  /** The row of the newest copy; 0 when there is none. */
+  journalEnd(): Promise<number> {
+    return this.#handle.read(({ journal }) => journal.last());
+  }
+
   journalHas(queue: string, job: string): Promise<boolean> {
     return this.#handle.read(({ journal }) => journal.has(queue, job));
   }
