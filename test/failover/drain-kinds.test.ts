@@ -61,7 +61,7 @@ async function allThere(rig: Rig): Promise<void> {
   const ids = await redis.lrange('bull:q:wait', 0, -1);
   expect(new Set(ids).size).toBe(ids.length);
   for (let n = 0; n < EACH; n++) expect(ids).toContain(await redis.get(`bull:q:de:key-${n}`));
-  for (const parent of await redis.zrange('bull:q:waiting-children', 0, -1)) {
+  for (const parent of await redis.zrange('bull:q:waiting-children', '0', '-1')) {
     const [child = '', ...others] = await redis.smembers(`bull:q:${parent}:dependencies`);
     expect([await redis.exists(child), others]).toEqual([1, []]);
   }

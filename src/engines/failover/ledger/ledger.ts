@@ -89,7 +89,7 @@ export class Ledger {
         journal: new Journal(prepare, tally),
         moving: new Moving(prepare, tally),
         leases: new Leases(prepare, clock),
-        switches: new Switches(prepare),
+        switches: new Switches(prepare, clock),
         facts: new Facts(prepare),
       };
     };
@@ -292,17 +292,17 @@ export class Ledger {
   }
 
   setSwitch(name: string, setting: SwitchSetting): Promise<void> {
-    return this.#handle.write(({ switches }) => switches.set(name, setting, this.#clock.now()));
+    return this.#handle.write(({ switches }) => switches.set(name, setting));
   }
 
   /** The switches in force: set, and not expired. */
   switches(): Promise<Switch[]> {
-    return this.#handle.read(({ switches }) => switches.inForce(this.#clock.now()));
+    return this.#handle.read(({ switches }) => switches.inForce());
   }
 
   /** The same before any turn of the event loop. Throws where the file can't be read just now. */
   switchesNow(): Switch[] {
-    return this.#handle.readNow(prepare => switchesInForce(prepare, this.#clock.now()));
+    return this.#handle.readNow(prepare => switchesInForce(prepare, this.#clock));
   }
 
   getFact(endpoint: string, key: string): Promise<Json | undefined> {
