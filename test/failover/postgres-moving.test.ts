@@ -150,4 +150,20 @@ describe.concurrent('on PostgreSQL', () => {
     // To another look at what is left they are not told again.
     expect(told.length).toBe(2);
   });
+
+  it('an add without an answer that PostgreSQL refuses, when it goes on, runs on the standby', async context => {
+    const { postgres, queue, worker, engine, runs, ran } = await onPostgres(context);
+    await Promise.all([queue.waitUntilReady(), worker.waitUntilReady()]);
+    postgres.pause();
+    await queue.add('odd', { text: '\u0000' });
+    expect(engine.status().unknown).toBe(1);
+    postgres.resume();
+    await ran(1);
+    await until(
+      async () => (await queue.getJobCounts('completed')).completed === 1,
+      'its end',
+      () => engine.status(),
+    );
+    expect(runs.inOrder).toEqual(['odd']);
+  });
 });

@@ -41,6 +41,11 @@ export async function deliver(
       } catch (error) {
         // What the primary said no to would be refused again, for ever; what it did not say at all is tried again.
         if (isAvailabilityFailure(classifyFailure(error))) throw error;
+        if (entry.op === HELD) {
+          // It was acknowledged: the standby can hold it, and run it.
+          await controller.unknownAdds.release(entry);
+          continue;
+        }
         controller.emit('undeliverable', {
           queue: entry.queue,
           job: entry.job,
