@@ -38,6 +38,22 @@ describe('journal: until-completed', () => {
     await redis.quit();
   });
 
+  it('takes what is on its way to a Redis it has never seen for no loss', async () => {
+    await using rig = await Rig.start({ journal: 'until-completed' });
+    const queue = rig.queue();
+    let more = true;
+    const adding = (async () => {
+      for (let n = 0; more; n++) {
+        await Promise.all(Array.from({ length: 200 }, (_, m) => queue.add(`first-${n}-${m}`, {})));
+      }
+    })();
+    await rig.engine.started;
+    more = false;
+    await adding;
+    expect(rig.told.loss).toEqual([]);
+    expect(rig.engine.status()).toMatchObject({ recovered: 0, lost: 0, duplicates: 0 });
+  });
+
   it('and what a Redis restarted empty has forgotten, after an outage', async () => {
     await using rig = await Rig.start({ journal: 'until-completed' });
     const queue = rig.queue();

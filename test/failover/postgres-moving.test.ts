@@ -121,4 +121,49 @@ describe.concurrent('on PostgreSQL', () => {
     expect(await queue.getJob(added.id!)).toMatchObject({ attemptsMade: 1, failedReason: 'no more' });
     expect(runs.count).toBe(1);
   });
+
+  it('what PostgreSQL can not hold stays, and is told; what stands behind it goes back', async context => {
+    const rig = await onPostgres(context);
+    const { postgres, queue, flow, worker, engine, runs, reaches, ran } = rig;
+    const told: unknown[] = [];
+    engine.on('undeliverable', it => told.push([it.op, it.job]));
+    await queue.waitUntilReady();
+    await worker.pause();
+    await postgres.kill();
+    await reaches('standby');
+    await queue.add('odd', { text: 'a\u0000b' }, { jobId: 'odd' });
+    await rig.add('plain');
+    const [first, second] = flowOf('odd').children;
+    const odd = { ...second!, data: { text: '\u0000' } };
+    const tree = await flow.add({ ...flowOf('odd'), children: [first!, odd] });
+    await rig.add('later');
+    await postgres.restart();
+    await reaches('primary');
+    expect(engine.status()).toMatchObject({ pending: 4, returned: 40, duplicates: 0 });
+    expect(told).toEqual([
+      ['add', 'odd'],
+      ['add', tree.job.id],
+    ]);
+    worker.resume();
+    await ran(44);
+    expect(new Set(runs.inOrder).size).toBe(44);
+    // To another look at what is left they are not told again.
+    expect(told.length).toBe(2);
+  });
+
+  it('an add without an answer that PostgreSQL refuses, when it goes on, runs on the standby', async context => {
+    const { postgres, queue, worker, engine, runs, ran } = await onPostgres(context);
+    await Promise.all([queue.waitUntilReady(), worker.waitUntilReady()]);
+    postgres.pause();
+    await queue.add('odd', { text: '\u0000' });
+    expect(engine.status().unknown).toBe(1);
+    postgres.resume();
+    await ran(1);
+    await until(
+      async () => (await queue.getJobCounts('completed')).completed === 1,
+      'its end',
+      () => engine.status(),
+    );
+    expect(runs.inOrder).toEqual(['odd']);
+  });
 });

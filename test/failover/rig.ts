@@ -130,8 +130,13 @@ export class Rig implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // A paused server would not even end.
     this.redis.resume();
-    for (const it of this.#opened.reverse()) await it.close();
+    await this.closeAll();
     await this.redis.stop();
+  }
+
+  /** As a program that ends. */
+  async closeAll(): Promise<void> {
+    for (const it of this.#opened.splice(0).reverse()) await it.close();
   }
 }
 

@@ -1,4 +1,8 @@
 import type { Controller } from './controller.ts';
+import { unlessOut } from './standby-watch.ts';
+
+/** The ledger's name for the tokens of such claims, kept by a program that ends. */
+export const ABANDONED = 'abandonedClaims';
 
 /**
  * Claims whose answers never came may have been carried out: such a job is active with a lock of ours and nobody works on
@@ -7,15 +11,30 @@ import type { Controller } from './controller.ts';
 export async function giveBackClaims(controller: Controller): Promise<void> {
   for (const [queue, tokens] of controller.claims.abandoned) {
     const looked = new Set(tokens);
-    const claimed = await controller.maintenance.claimedWith(queue, looked);
-    for (const { id, token } of claimed) {
-      try {
-        await controller.maintenance.queue(queue).moveJobFromActiveToWait(id, token);
-      } catch (error) {
-        // A refusal: its lock has run out meanwhile, and the stalled check has it, or will.
-        if (typeof (error as { code?: unknown }).code !== 'number') throw error;
-      }
-    }
+    await giveBackClaimedWith(controller, queue, looked);
     for (const token of looked) tokens.delete(token);
+  }
+}
+
+export async function giveBackClaimedWith(
+  controller: Controller,
+  queue: string,
+  tokens: ReadonlySet<string>,
+): Promise<void> {
+  for (const { id, token } of await controller.maintenance.claimedWith(queue, tokens)) {
+    try {
+      await controller.maintenance.queue(queue).moveJobFromActiveToWait(id, token);
+    } catch (error) {
+      // A refusal: its lock has run out meanwhile, and the stalled check has it, or will.
+      if (typeof (error as { code?: unknown }).code !== 'number') throw error;
+    }
+  }
+}
+
+/** The program ends: whoever gives back next does it for this one. */
+export async function keepAbandoned({ claims, ledger }: Controller): Promise<void> {
+  for (const [queue, tokens] of claims.abandoned) {
+    if (tokens.size === 0) continue;
+    await unlessOut(ledger.defer({ queue, job: null, op: ABANDONED, args: [...tokens] }), 0);
   }
 }

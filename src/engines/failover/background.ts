@@ -37,8 +37,8 @@ export class Background {
     for (const end of this.#pauses) end();
   }
 
-  /** All of it has ended. */
+  /** All of it has ended, and what it began. */
   async ended(): Promise<void> {
-    await Promise.all(this.#work);
+    while (this.#work.size > 0) await Promise.all(this.#work);
   }
 }

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
-import { classifyFailure, type FailureClass } from '../../redis/index.ts';
+import { classifyFailure, type FailureClass, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { SqliteQueueBackend } from '../sqlite/index.ts';
+import { keepAbandoned } from './abandoned.ts';
 import { Attachments } from './attached.ts';
 import { Background } from './background.ts';
 import { BetweenBatches } from './between-batches.ts';
@@ -307,10 +308,10 @@ export class Controller extends EventEmitter<FailoverEvents> {
     this.emit('standby', { trouble });
   }
 
-  /** What ends in the background was nobody's call. */
+  /** What ends in the background was nobody's call; that the primary is away is for probes to tell. */
   #failedBehind(error: Error): void {
     if (isStandbyTrouble(error)) this.standbyWatch.suspect();
-    else this.emit('trouble', error);
+    else if (!isAvailabilityFailure(classifyFailure(error))) this.emit('trouble', error);
   }
 
   #announceChange(): void {
@@ -391,6 +392,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     await stopped;
     await this.journal?.flushed();
     await this.#background.ended();
+    await keepAbandoned(this);
     this.deadlines.close();
     await this.standby.close();
     await this.ledger.close();

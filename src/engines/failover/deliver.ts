@@ -1,5 +1,6 @@
 import type { IQueueBackend, JobsOptions, KeepJobs, MinimalJob } from 'bullmq';
 import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
+import { ABANDONED, giveBackClaimedWith } from './abandoned.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, flowEntries } from './entries.ts';
 import type { Json, StoredOperation } from './ledger/index.ts';
@@ -40,6 +41,11 @@ export async function deliver(
       } catch (error) {
         // What the primary said no to would be refused again, for ever; what it did not say at all is tried again.
         if (isAvailabilityFailure(classifyFailure(error))) throw error;
+        if (entry.op === HELD) {
+          // It was acknowledged: the standby can hold it, and run it.
+          await controller.unknownAdds.release(entry);
+          continue;
+        }
         controller.emit('undeliverable', {
           queue: entry.queue,
           job: entry.job,
@@ -102,6 +108,8 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
         (args[4] as string | null) ?? undefined,
       );
       return;
+    case ABANDONED:
+      return giveBackClaimedWith(controller, entry.queue, new Set(args.map(String)));
     case 'add':
     case HELD:
       return addLater(backend, args[0] as AddEntry[]);

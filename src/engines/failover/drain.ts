@@ -3,6 +3,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { TakenUnit } from '../sqlite/index.ts';
 import type { Controller } from './controller.ts';
 import type { JobRef } from './ledger/index.ts';
+import { UnitsRefused } from './primary/primary.ts';
 
 /** Jobs in one transaction on the primary. */
 const BATCH = 250;
@@ -76,12 +77,30 @@ export class Drain {
         this.#controller.countDuplicate(queue, job, 'the primary has a job of this id');
       }
     } catch (error) {
+      if (error instanceof UnitsRefused) return this.#giveOthers(batch, units, error);
       await ledger.returnBatch(batch, wasNotApplied(error) ? [] : jobRefs(units));
       throw error;
     }
     await ledger.settleBatch(batch);
     await maintenance.forgetBatch(name);
     await this.#count(jobsIn(units));
+  }
+
+  /** What the primary can't hold stays here, where a worker of this machine may take it; the others go on. */
+  async #giveOthers(
+    batch: string,
+    units: readonly TakenUnit[],
+    { units: refused }: UnitsRefused,
+  ): Promise<void> {
+    await this.#controller.ledger.keepBack(batch, refused.keys());
+    for (const [{ jobs, scheduler }, why] of refused) {
+      const queue = scheduler?.queue ?? jobs[0]?.queue ?? '';
+      this.#controller.emit('undeliverable', { queue, job: jobs[0]?.id ?? null, op: 'add', why });
+    }
+    await this.#give(
+      batch,
+      units.filter(unit => !refused.has(unit)),
+    );
   }
 
   /** While the primary is away: what a drain that was killed had in its hands goes back to where it can be run. */

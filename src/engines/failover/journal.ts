@@ -1,6 +1,8 @@
 import type { Clock } from '../../shared/clock.ts';
+import type { Outcome } from './backend/core.ts';
 import type { Controller } from './controller.ts';
 import type { AddEntry } from './entries.ts';
+import type { JournalRow } from './ledger/index.ts';
 import type { JournalMode } from './options.ts';
 import type { Facts } from './primary/primary.ts';
 import { unlessOut } from './standby-watch.ts';
@@ -24,6 +26,7 @@ export class Journal {
   readonly #controller: Controller;
   readonly #mode: JournalMode;
   readonly #clock: Clock;
+  readonly #underWay = new Set<Promise<unknown>>();
   #finished = new Map<string, string[]>();
   #flushing: Promise<void> | undefined;
   #sweeping = false;
@@ -36,11 +39,48 @@ export class Journal {
     this.#lastSweep = clock.monotonic();
   }
 
+  /** Adds jobs to the primary while copies of them are made; of those it did not take none is left. */
+  during<T>(entries: readonly AddEntry[], add: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    const work = this.#during(entries, add);
+    const ended: Promise<unknown> = work
+      .catch(() => undefined)
+      .finally(() => {
+        this.#underWay.delete(ended);
+      });
+    this.#underWay.add(ended);
+    return work;
+  }
+
+  async #during<T>(entries: readonly AddEntry[], add: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    const kept = this.#keep(entries);
+    try {
+      const [outcome] = await Promise.all([add(), kept]);
+      // On the standby they are on disk anyway.
+      if (!outcome.ok) await this.#drop(entries);
+      return outcome;
+    } catch (refusal) {
+      await kept;
+      await this.#drop(entries);
+      throw refusal;
+    }
+  }
+
+  /** The copies after `row` whose jobs are not just on their way: those would look like jobs the primary has lost. */
+  async settledPage(after: number, limit: number): Promise<{ rows: JournalRow[]; last: number | undefined }> {
+    const { ledger } = this.#controller;
+    const last = (await ledger.journalPage(after, limit)).at(-1)?.row;
+    if (last === undefined) return { rows: [], last };
+    await Promise.all(this.#underWay);
+    // Those that were not added have no copy any more.
+    const rows = await ledger.journalPage(after, limit);
+    return { rows: rows.filter(({ row }) => row <= last), last };
+  }
+
   /**
    * Durable when it resolves, unless the standby's file takes no writes in time: then the primary alone keeps the jobs,
    * which is counted, and told as the standby's trouble.
    */
-  async keep(entries: readonly AddEntry[]): Promise<void> {
+  async #keep(entries: readonly AddEntry[]): Promise<void> {
     const { ledger, deadlines, options, statistics, standbyWatch } = this.#controller;
     const copied = ledger.journalAdd(
       entries.map(entry => {
@@ -54,7 +94,7 @@ export class Journal {
     standbyWatch.suspect();
   }
 
-  async drop(entries: readonly AddEntry[]): Promise<void> {
+  async #drop(entries: readonly AddEntry[]): Promise<void> {
     const { ledger } = this.#controller;
     await Promise.all(entries.map(({ queue, id }) => unlessOut(ledger.journalRemove(queue, [id]), 0)));
   }

@@ -1,3 +1,4 @@
+import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Controller } from './controller.ts';
 import { LATE } from './deadline.ts';
@@ -78,7 +79,8 @@ export class LossWatch {
     try {
       await this.#look(facts);
     } catch (error) {
-      // The next probe finds it again.
+      // The next probe finds it again; that the primary is away is told as such.
+      if (isAvailabilityFailure(classifyFailure(error))) return;
       this.#controller.emit('trouble', error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -128,13 +130,14 @@ export class LossWatch {
     await journal?.flushed();
     let recovered = 0;
     let after = 0;
-    for (;;) {
-      const rows = await ledger.journalPage(after, PAGE);
-      const last = rows.at(-1);
+    // What comes later goes to the primary as it is now, and may come faster than it can be looked at.
+    const end = await ledger.journalEnd();
+    while (journal !== undefined && after < end) {
+      const { rows, last } = await journal.settledPage(after, PAGE);
       if (last === undefined) break;
-      after = last.row;
-      const entries = rows.map(({ json }) => JSON.parse(json) as JournalCopy).filter(({ at }) => at >= since);
-      recovered += await this.#addMissing(entries);
+      after = last;
+      const entries = rows.map(({ json }) => JSON.parse(json) as JournalCopy);
+      recovered += await this.#addMissing(entries.filter(({ at }) => at >= since));
     }
     const lost = kind === 'rolled-back' ? 0 : this.#lostOf(this.lastCount - recovered);
     if (recovered === 0 && (kind === 'rolled-back' || isNew)) return;

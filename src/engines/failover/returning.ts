@@ -45,7 +45,8 @@ export class Returning {
 
   async #takeBack(): Promise<void> {
     const { ledger, state } = this.#controller;
-    if (state !== 'standby' || !(await ledger.lease('return', this.#processId, LEASE_MS))) return;
+    if (this.#stopped || state !== 'standby' || !(await ledger.lease('return', this.#processId, LEASE_MS)))
+      return;
     try {
       await this.#drain.takeBack();
       await this.#controller.unknownAdds.releaseOld();

@@ -70,11 +70,16 @@ export class UnknownAdds {
       for (const { seq, op, at, args } of page) {
         after = seq;
         if (op !== HELD || at > old) continue;
-        const [entries] = args as unknown as [AddEntry[]];
-        await this.#release({ seq, entries });
+        await this.release({ seq, args });
       }
       if (page.length < PAGE) return;
     }
+  }
+
+  /** The standby takes a held add. */
+  release({ seq, args }: Pick<StoredOperation, 'seq' | 'args'>): Promise<void> {
+    const [entries] = args as unknown as [AddEntry[]];
+    return this.#release({ seq, entries });
   }
 
   /** In one turn, hence in one transaction: it is held, or it is marked and on the standby. */

@@ -193,10 +193,7 @@ export abstract class ProducingBackend extends FailoverCore {
     const { journal, takesAdds } = this.controller;
     if (!takesAdds) return { ok: false, applied: 'no', failure: 'away' };
     if (journal === undefined) return this.tryPrimary(call);
-    const [outcome] = await Promise.all([this.tryPrimary(call), journal.keep(entries)]);
-    // On the standby they are on disk anyway.
-    if (!outcome.ok) await journal.drop(entries);
-    return outcome;
+    return journal.during(entries, () => this.tryPrimary(call));
   }
 
   /**

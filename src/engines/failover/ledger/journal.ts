@@ -33,6 +33,7 @@ export class Journal {
   readonly #drop: Prepared;
   readonly #page: Prepared;
   readonly #has: Prepared;
+  readonly #last: Prepared;
 
   constructor(prepare: Prepare, tally: Tally) {
     this.#tally = tally;
@@ -44,6 +45,7 @@ export class Journal {
     this.#page = prepare(
       'SELECT row, queue, job, json FROM failover_journal WHERE row > ? ORDER BY row LIMIT ?',
     );
+    this.#last = prepare('SELECT COALESCE(MAX(row), 0) FROM failover_journal');
     this.#has = prepare('SELECT 1 FROM failover_journal WHERE queue = ? AND job = ?');
   }
 
@@ -62,6 +64,11 @@ export class Journal {
 
   page(afterRow: number, limit: number): JournalRow[] {
     return this.#page.all(afterRow, limit).map(readEntry);
+  }
+
+  /** The newest row; 0 when there is none. */
+  last(): number {
+    return Number(this.#last.get()?.[0]);
   }
 
   has(queue: string, job: string): boolean {

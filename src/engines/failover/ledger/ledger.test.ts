@@ -246,6 +246,24 @@ describe('switches and facts', () => {
     });
   });
 
+  it('a switch ends in time though the clock is set back, also where the machine was booted again meanwhile', async () => {
+    await withLedger(async (ledger, clock) => {
+      const off = { value: 'off', by: 'ada', reason: 'moved' } as const;
+      const names = async () => [await ledger.switches(), ledger.switchesNow()].map(all => all.length);
+      await ledger.setSwitch('redis', { ...off, expiresAt: clock.wall + 60_000 });
+      clock.wall -= 3_600_000;
+      clock.mono += 59_999;
+      expect(await names()).toEqual([1, 1]);
+      clock.mono += 1;
+      expect(await names()).toEqual([0, 0]);
+      await ledger.setSwitch('redis', { ...off, expiresAt: clock.wall + 60_000 });
+      Object.assign(clock, { bootId: 'boot-2', mono: 0, wall: clock.wall + 59_999 });
+      expect(await names()).toEqual([1, 1]);
+      clock.wall += 1;
+      expect(await names()).toEqual([0, 0]);
+    });
+  });
+
   it('a fact is what was set last, for its endpoint', async () => {
     await withLedger(async ledger => {
       expect(await ledger.getFact('a', 'run')).toBeUndefined();

@@ -7,6 +7,7 @@ import {
   type SqliteConnectionOptions,
   type StandbyView,
   type TakenJob,
+  type TakenUnit,
 } from '../../sqlite/index.ts';
 import {
   Deferred,
@@ -18,7 +19,7 @@ import {
 import { Facts, factsSchema } from './facts.ts';
 import { Journal, type JournalEntry, type JournalRow, journalSchema } from './journal.ts';
 import { Leases, leaseSchema } from './lease.ts';
-import { type Batch, Moving, movingSchema, type Places } from './moving.ts';
+import { type Batch, Moving, movingSchema, nameOfUnit, type Places } from './moving.ts';
 import { type Switch, Switches, type SwitchSetting, switchesInForce, switchesSchema } from './switches.ts';
 import { type LedgerCounts, Tally, tallySchema } from './tally.ts';
 import type { JobRef, Json, Prepare } from './types.ts';
@@ -63,6 +64,8 @@ export class Ledger {
   readonly #clock: MachineClock;
   /** How far the drain of this process has come; never ahead of what is committed. */
   #places: Places = new Map();
+  /** What the primary has refused, as far as this process knows. */
+  readonly #stays = new Set<string>();
   readonly #listeners = new Set<() => void>();
   #stopListening: (() => void) | undefined;
   #tellTimer: NodeJS.Timeout | undefined;
@@ -86,7 +89,7 @@ export class Ledger {
         journal: new Journal(prepare, tally),
         moving: new Moving(prepare, tally),
         leases: new Leases(prepare, clock),
-        switches: new Switches(prepare),
+        switches: new Switches(prepare, clock),
         facts: new Facts(prepare),
       };
     };
@@ -194,6 +197,11 @@ export class Ledger {
     return this.#handle.read(({ journal }) => journal.page(afterRow, limit));
   }
 
+  /** The row of the newest copy; 0 when there is none. */
+  journalEnd(): Promise<number> {
+    return this.#handle.read(({ journal }) => journal.last());
+  }
+
   journalHas(queue: string, job: string): Promise<boolean> {
     return this.#handle.read(({ journal }) => journal.has(queue, job));
   }
@@ -209,7 +217,7 @@ export class Ledger {
   async takeBatch(queue: string | undefined, limit: number): Promise<Batch | undefined> {
     const places = new Map(this.#places);
     const batch = await this.#handle.writeSliced(({ moving }, jobs) =>
-      moving.take(jobs, queue, limit, places, this.#clock.now()),
+      moving.take(jobs, queue, limit, { places, stays: this.#stays }, this.#clock.now()),
     );
     this.#places = places;
     return batch;
@@ -218,7 +226,7 @@ export class Ledger {
   /** The same for job schedulers, each a unit with the job it has planned. */
   takeSchedulers(queue: string | undefined, limit: number): Promise<Batch | undefined> {
     return this.#handle.writeSliced(({ moving }, jobs) =>
-      moving.takeSchedulers(jobs, queue, limit, this.#clock.now()),
+      moving.takeSchedulers(jobs, queue, limit, this.#stays, this.#clock.now()),
     );
   }
 
@@ -252,6 +260,16 @@ export class Ledger {
     });
   }
 
+  /**
+   * Puts back those units of a batch that the primary will never take; the rest of it stays on its way. This process does
+   * not take them out again; another one tries once.
+   */
+  keepBack(batch: string, refused: Iterable<TakenUnit>): Promise<number> {
+    const stays = new Set([...refused].map(nameOfUnit));
+    for (const name of stays) this.#stays.add(name);
+    return this.#handle.writeSliced(({ moving }, jobs) => moving.giveBackSome(jobs, batch, stays));
+  }
+
   // ---- between the processes of the machine
 
   /**
@@ -274,17 +292,17 @@ export class Ledger {
   }
 
   setSwitch(name: string, setting: SwitchSetting): Promise<void> {
-    return this.#handle.write(({ switches }) => switches.set(name, setting, this.#clock.now()));
+    return this.#handle.write(({ switches }) => switches.set(name, setting));
   }
 
   /** The switches in force: set, and not expired. */
   switches(): Promise<Switch[]> {
-    return this.#handle.read(({ switches }) => switches.inForce(this.#clock.now()));
+    return this.#handle.read(({ switches }) => switches.inForce());
   }
 
   /** The same before any turn of the event loop. Throws where the file can't be read just now. */
   switchesNow(): Switch[] {
-    return this.#handle.readNow(prepare => switchesInForce(prepare, this.#clock.now()));
+    return this.#handle.readNow(prepare => switchesInForce(prepare, this.#clock));
   }
 
   getFact(endpoint: string, key: string): Promise<Json | undefined> {

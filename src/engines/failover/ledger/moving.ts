@@ -42,6 +42,14 @@ export interface Batch {
 /** Where the walks through the queues stand, by queue: what was looked at and stays isn't looked at again each time. */
 export type Places = Map<string, Place>;
 
+/** Units that the primary refuses, by name: they are not taken out any more. */
+export type Stays = ReadonlySet<string>;
+
+/** Names a unit by its scheduler or its root. */
+export function nameOfUnit({ jobs: [root], scheduler }: TakenUnit): string {
+  return scheduler === undefined ? `${root?.queue}:${root?.id}` : `${scheduler.queue}:repeat:${scheduler.id}`;
+}
+
 export class Moving {
   readonly #tally: Tally;
   readonly #begin: Prepared;
@@ -70,7 +78,7 @@ export class Moving {
     jobs: StandbyJobs,
     queue: string | undefined,
     limit: number,
-    places: Places,
+    { places, stays }: { places: Places; stays: Stays },
     at: number,
   ): Steps<Batch | undefined> {
     const units: TakenUnit[] = [];
@@ -78,11 +86,11 @@ export class Moving {
     for (const name of queue === undefined ? jobs.counts().filter(isDrainable).map(nameOf) : [queue]) {
       if (left <= 0) break;
       let from = places.get(name);
-      let taken = yield* jobs.takeOut(name, left, from);
+      let taken = yield* jobs.takeOut(name, left, stays, from);
       // At the end, begin again: what stayed before may go by now.
       if (taken.units.length === 0 && from !== undefined) {
         from = undefined;
-        taken = yield* jobs.takeOut(name, left);
+        taken = yield* jobs.takeOut(name, left, stays);
       }
       if (taken.next === undefined) places.delete(name);
       else places.set(name, taken.next);
@@ -97,13 +105,14 @@ export class Moving {
     jobs: StandbyJobs,
     queue: string | undefined,
     limit: number,
+    stays: Stays,
     at: number,
   ): Steps<Batch | undefined> {
     const units: TakenUnit[] = [];
     const queues = jobs.counts().filter(({ schedulers }) => schedulers > 0);
     for (const name of queue === undefined ? queues.map(nameOf) : [queue]) {
       if (units.length >= limit) break;
-      units.push(...(yield* jobs.takeSchedulers(name, limit - units.length)));
+      units.push(...(yield* jobs.takeSchedulers(name, limit - units.length, stays)));
     }
     return yield* this.#store(units, at);
   }
@@ -111,6 +120,11 @@ export class Moving {
   *#store(units: TakenUnit[], at: number): Steps<Batch | undefined> {
     if (units.length === 0) return undefined;
     const batch = Number(this.#begin.get(at)?.[0]);
+    yield* this.#write(batch, units);
+    return { batch: String(batch), units };
+  }
+
+  *#write(batch: number, units: readonly TakenUnit[]): Steps<void> {
     let jobs = 0;
     for (const [index, { jobs: nodes, scheduler }] of units.entries()) {
       if (scheduler !== undefined) {
@@ -123,7 +137,6 @@ export class Moving {
       jobs += nodes.length;
     }
     this.#tally.book('moving', jobs);
-    return { batch: String(batch), units };
   }
 
   batches(): Batch[] {
@@ -148,9 +161,24 @@ export class Moving {
 
   /** Forgets a batch; returns whether it was there. */
   drop(batch: string): boolean {
+    this.#clear(batch);
+    return this.#end.run(Number(batch)) === 1;
+  }
+
+  #clear(batch: string): void {
     const jobs = this.#drop.all(Number(batch)).filter(([job]) => job !== null);
     this.#tally.book('moving', -jobs.length);
-    return this.#end.run(Number(batch)) === 1;
+  }
+
+  /** Gives some of a batch back to the standby; the rest stays on its way. */
+  *giveBackSome(jobs: StandbyJobs, batch: string, stays: Stays): Steps<number> {
+    const units = this.get(batch)?.units ?? [];
+    this.#clear(batch);
+    yield* this.#write(
+      Number(batch),
+      units.filter(unit => !stays.has(nameOfUnit(unit))),
+    );
+    return yield* jobs.putBack(units.filter(unit => stays.has(nameOfUnit(unit))));
   }
 
   /** Gives a batch back to the standby; returns how many jobs were put back. */

@@ -1,4 +1,4 @@
-import type { Prepared } from '../../sqlite/index.ts';
+import type { MachineClock, Prepared } from '../../sqlite/index.ts';
 import type { Prepare } from './types.ts';
 
 /** Live switches, seen by every process of the machine. Who set one and why is kept with it. */
@@ -29,16 +29,26 @@ export interface Switch extends SwitchSetting {
 }
 
 /** Before the tables are made: none, of a file that has no such table yet. */
-export function switchesInForce(prepare: Prepare, now: number): Switch[] {
+export function switchesInForce(prepare: Prepare, clock: MachineClock): Switch[] {
   const isThere = prepare("SELECT 1 FROM sqlite_schema WHERE name = 'failover_switch'").get();
-  return isThere === undefined ? [] : new Switches(prepare).inForce(now);
+  return isThere === undefined ? [] : new Switches(prepare, clock).inForce();
 }
 
+/** The same end on the machine's monotonic clock, for as long as that boot lasts. */
+interface Until {
+  boot: string;
+  at: number;
+}
+
+type About = Pick<Switch, 'by' | 'reason' | 'setting'> & { until?: Until };
+
 export class Switches {
+  readonly #clock: MachineClock;
   readonly #set: Prepared;
   readonly #inForce: Prepared;
 
-  constructor(prepare: Prepare) {
+  constructor(prepare: Prepare, clock: MachineClock) {
+    this.#clock = clock;
     this.#set = prepare(
       'INSERT OR REPLACE INTO failover_switch (name, value, about, expires_at, at) VALUES (?, ?, ?, ?, ?)',
     );
@@ -48,18 +58,29 @@ export class Switches {
     );
   }
 
-  set(name: string, { value, setting, by, reason, expiresAt }: SwitchSetting, at: number): void {
+  set(name: string, { value, setting, by, reason, expiresAt }: SwitchSetting): void {
+    const now = this.#clock.now();
+    const about: About = { by, reason };
+    if (setting !== undefined) about.setting = setting;
+    if (expiresAt !== null) {
+      about.until = { boot: this.#clock.boot(), at: this.#clock.monotonic() + (expiresAt - now) };
+    }
     // As JSON, because people write what they like, and Node 22 reads a text only up to a NUL.
-    this.#set.run(name, value, JSON.stringify({ by, reason, setting }), expiresAt, at);
+    this.#set.run(name, value, JSON.stringify(about), expiresAt, now);
   }
 
-  inForce(now: number): Switch[] {
-    return this.#inForce.all(now).map(([name, value, about, expiresAt, at]) => ({
-      name: String(name),
-      value: value as Switch['value'],
-      ...(JSON.parse(String(about)) as Pick<Switch, 'by' | 'reason' | 'setting'>),
-      expiresAt: expiresAt === null ? null : Number(expiresAt),
-      at: Number(at),
-    }));
+  /** Over by whichever clock says so first: one that is set back prolongs nothing, nor does a machine that slept. */
+  inForce(): Switch[] {
+    return this.#inForce.all(this.#clock.now()).flatMap(([name, value, json, expiresAt, at]) => {
+      const { until, ...about } = JSON.parse(String(json)) as About;
+      if (until?.boot === this.#clock.boot() && until.at <= this.#clock.monotonic()) return [];
+      return {
+        name: String(name),
+        value: value as Switch['value'],
+        ...about,
+        expiresAt: expiresAt === null ? null : Number(expiresAt),
+        at: Number(at),
+      };
+    });
   }
 }

@@ -6,7 +6,16 @@ import type { BackendOptions, Role } from '../backend/core.ts';
 import { splitQueue } from '../entries.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
 import { withQualifiedNames } from './named.ts';
-import type { BatchReport, Connection, Health, Maintenance, Primary, Standing } from './primary.ts';
+import {
+  type BatchReport,
+  type Connection,
+  type Health,
+  isRefusal,
+  type Maintenance,
+  type Primary,
+  type Standing,
+  UnitsRefused,
+} from './primary.ts';
 
 /** Another of BullMQ's backends: all through the contract alone, so what a job went through elsewhere is not carried over. */
 export class OtherPrimaryKind implements Primary {
@@ -109,20 +118,31 @@ export class OtherMaintenance implements Maintenance {
 
   async addBatch(_batch: string, units: readonly TakenUnit[]): Promise<BatchReport> {
     const duplicates: Standing[] = [];
-    for (const { jobs, scheduler } of units) {
-      const [root] = jobs;
-      if (scheduler !== undefined) {
-        if (root === undefined) continue; // it has come to its limit or end
-        const { queue, id, next, data, templateOpts, repeat, jobOpts } = scheduler;
-        await this.queue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
-      } else if (root !== undefined && jobs.length > 1) {
-        await this.queue(root.queue).addFlow(jobs.map(flowEntry));
-      } else if (root !== undefined) {
-        const id = await this.queue(root.queue).addJob(root.job, root.id);
-        if (id !== root.id) duplicates.push({ queue: root.queue, job: root.id });
+    const refused = new Map<TakenUnit, string>();
+    for (const unit of units) {
+      try {
+        await this.#addUnit(unit, duplicates);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        refused.set(unit, error instanceof Error ? error.message : String(error));
       }
     }
+    // Those that were added are added once more with the rest: under their ids that changes nothing.
+    if (refused.size > 0) throw new UnitsRefused(refused);
     return { added: units.length - duplicates.length, duplicates };
+  }
+
+  async #addUnit({ jobs, scheduler }: TakenUnit, duplicates: Standing[]): Promise<void> {
+    const [root] = jobs;
+    if (root === undefined) return; // a scheduler that has come to its limit or end
+    if (scheduler !== undefined) {
+      const { queue, id, next, data, templateOpts, repeat, jobOpts } = scheduler;
+      await this.queue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
+    } else if (jobs.length > 1) await this.queue(root.queue).addFlow(jobs.map(flowEntry));
+    else {
+      const id = await this.queue(root.queue).addJob(root.job, root.id);
+      if (id !== root.id) duplicates.push({ queue: root.queue, job: root.id });
+    }
   }
 
   async forgetBatch(): Promise<void> {}

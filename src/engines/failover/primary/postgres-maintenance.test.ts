@@ -5,6 +5,7 @@ import { systemClock } from '../../../shared/clock.ts';
 import type { TakenJob } from '../../sqlite/index.ts';
 import { withListeners } from './postgres.ts';
 import { PostgresPrimary } from './postgres-primary.ts';
+import { UnitsRefused } from './primary.ts';
 
 async function start() {
   const postgres = await startPostgres();
@@ -79,11 +80,14 @@ it('the job that is there stands, also one that another stands for, and is told'
   ]);
 });
 
-it('a batch with a job that PostgreSQL refuses adds none of them', async () => {
+it('a batch with a job that PostgreSQL refuses adds none of them, and tells which', async () => {
   const { maintenance, rows } = await start();
   // JSON that its jsonb has no place for.
   const odd = taken('2', { job: { ...taken('2').job, data: '{"a":"\\u0000"}' } });
-  await expect(maintenance.addBatch('x:1', alone(taken('1'), odd))).rejects.toThrow();
+  const batch = alone(taken('1'), odd, taken('3'));
+  const refusal = await maintenance.addBatch('x:1', batch).catch((error: unknown) => error);
+  expect(refusal).toBeInstanceOf(UnitsRefused);
+  expect([...(refusal as UnitsRefused).units.keys()]).toEqual([batch[1]]);
   expect(await rows('SELECT id FROM job')).toEqual([]);
   expect(await maintenance.addBatch('x:1', alone(taken('1')))).toMatchObject({ added: 1 });
 });

@@ -10,7 +10,7 @@ import { splitQueue } from '../entries.ts';
 import { flowEntry, OtherMaintenance } from './other.ts';
 import { inOrderOfAdding, optionsNow } from './placing.ts';
 import { BATCH_LEFT, CLAIMED, EVENTS_OF_OURS, HISTORY, LOG, MARK, PRESENT, RECLAIM } from './postgres-sql.ts';
-import type { BatchReport, Standing } from './primary.ts';
+import { type BatchReport, isRefusal, type Standing, UnitsRefused } from './primary.ts';
 
 /** How long it is remembered that a batch was added, in ms. */
 const BATCH_MS = 3_600_000;
@@ -35,6 +35,32 @@ export class PostgresMaintenance extends OtherMaintenance {
   }
 
   override async addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport> {
+    try {
+      return await this.#addBatch(batch, units);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const refused = await this.#refusedOf(units);
+      throw refused.size > 0 ? new UnitsRefused(refused) : error;
+    }
+  }
+
+  /** Tries each by itself, and leaves nothing of it. */
+  async #refusedOf(units: readonly TakenUnit[]): Promise<Map<TakenUnit, string>> {
+    const refused = new Map<TakenUnit, string>();
+    for (const unit of units) {
+      const trial = this.#transaction(async (client, backendOf) => {
+        await addOne(client, backendOf, unit, []);
+        throw new TrialOver();
+      });
+      const error = await trial.catch((thrown: unknown) => thrown);
+      if (error instanceof TrialOver) continue;
+      if (!isRefusal(error)) throw error;
+      refused.set(unit, error instanceof Error ? error.message : String(error));
+    }
+    return refused;
+  }
+
+  #addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport> {
     return this.#transaction(async (client, backendOf) => {
       const duplicates: Standing[] = [];
       const mark = ['spillway', `batch:${batch}`, String(Date.now())];
@@ -42,17 +68,7 @@ export class PostgresMaintenance extends OtherMaintenance {
       const { rows } = await client.query<{ last: string }>('SELECT last_value AS last FROM event_seq');
       let added = 0;
       for (const unit of inOrderOfAdding(units)) {
-        const [root] = unit.jobs;
-        if (unit.scheduler !== undefined) {
-          if (root === undefined) continue; // it has come to its limit or end
-          const { queue, id, next, data, templateOpts, repeat, jobOpts } = unit.scheduler;
-          await backendOf(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
-        } else if (root !== undefined) {
-          const known = (await client.query(PRESENT, [nameOf(root), root.id])).rows.length > 0;
-          const isAdded = !known && (await addUnit(client, backendOf, unit.jobs));
-          if (!isAdded) duplicates.push({ queue: root.queue, job: root.id });
-          else added += unit.jobs.length;
-        }
+        added += await addOne(client, backendOf, unit, duplicates);
       }
       // To its listeners a job has been in its queue all the time.
       await client.query(EVENTS_OF_OURS, [rows[0]?.last ?? '0']);
@@ -140,6 +156,29 @@ function withinTransaction(connection: PostgresConnection, client: Client): Post
     waitUntilReady: async () => undefined,
   };
   return within as unknown as PostgresConnection;
+}
+
+/** Ends a transaction that only was to be tried. */
+class TrialOver extends Error {}
+
+/** Answers how many jobs it added; one that stands in the way of the unit is put to the duplicates. */
+async function addOne(
+  client: Client,
+  backendOf: (queue: string) => IQueueBackend,
+  { jobs, scheduler }: TakenUnit,
+  duplicates: Standing[],
+): Promise<number> {
+  const [root] = jobs;
+  if (root === undefined) return 0; // a scheduler that has come to its limit or end
+  if (scheduler !== undefined) {
+    const { queue, id, next, data, templateOpts, repeat, jobOpts } = scheduler;
+    await backendOf(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
+    return 0;
+  }
+  const known = (await client.query(PRESENT, [nameOf(root), root.id])).rows.length > 0;
+  if (!known && (await addUnit(client, backendOf, jobs))) return jobs.length;
+  duplicates.push({ queue: root.queue, job: root.id });
+  return 0;
 }
 
 /** A job alone or a flow. False when another job stands for it by de-duplication. */

@@ -1,5 +1,5 @@
 import type { IQueueBackend } from 'bullmq';
-import type { FailureClass } from '../../../redis/index.ts';
+import { classifyFailure, type FailureClass, isAvailabilityFailure } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
 import type { TakenUnit } from '../../sqlite/index.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
@@ -54,7 +54,10 @@ export interface Maintenance {
   newestEvent(qualifiedName: string): Promise<string | undefined>;
   /** Does what the queue's listeners have been told already, so that they don't hear it twice. */
   silently(qualifiedName: string, call: (backend: IQueueBackend) => Promise<void>): Promise<void>;
-  /** Adds jobs with all they have been through; all of them or none, and at most once for a batch. */
+  /**
+   * Adds jobs with all they have been through; all of them or none, and at most once for a batch.
+   * @throws UnitsRefused when it will never take some of them.
+   */
   addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport>;
   /** Need not remember for long any more that a batch was added: it is gone from the ledger. */
   forgetBatch(batch: string): Promise<void>;
@@ -75,6 +78,23 @@ export interface BatchReport {
   added: number;
   /** Ids that were there already, or stand for another job by de-duplication. */
   duplicates: Standing[];
+}
+
+/** None of a batch was added, because the primary can't hold some of it, whenever it is asked. */
+export class UnitsRefused extends Error {
+  readonly units: ReadonlyMap<TakenUnit, string>;
+
+  /** @param units those it can't hold, each with why. */
+  constructor(units: ReadonlyMap<TakenUnit, string>) {
+    super(`the primary refuses ${units.size} of a batch: ${[...units.values()][0]}`);
+    this.name = 'UnitsRefused';
+    this.units = units;
+  }
+}
+
+/** Whether the primary said no to what it was given, as opposed to being in trouble itself. */
+export function isRefusal(error: unknown): boolean {
+  return !isAvailabilityFailure(classifyFailure(error));
 }
 
 /** A job that stands where another of its id was to go. */

@@ -42,10 +42,10 @@ export interface StandbyView {
  * @internal
  */
 export interface StandbyJobs extends StandbyView {
-  /** See take-out.ts. `from`: where an earlier walk stopped; not given = the queue's beginning. */
-  takeOut(queue: string, limit: number, from?: Place): Steps<TakenOut>;
+  /** See take-out.ts. `from`: where an earlier walk stopped; not given = the queue's beginning. `stays`: keys not to take. */
+  takeOut(queue: string, limit: number, stays: ReadonlySet<string>, from?: Place): Steps<TakenOut>;
   /** See take-schedulers.ts. */
-  takeSchedulers(queue: string, limit: number): Steps<TakenUnit[]>;
+  takeSchedulers(queue: string, limit: number, stays: ReadonlySet<string>): Steps<TakenUnit[]>;
   /** See put-back.ts. */
   putBack(units: readonly TakenUnit[]): Steps<number>;
 }
@@ -53,8 +53,8 @@ export interface StandbyJobs extends StandbyView {
 export function standbyJobs(session: Session): StandbyJobs {
   return {
     has: (queue, id) => session.jobs.head(session.queue(queue).num, id) !== undefined,
-    takeOut: (queue, limit, from) => takeOut(session, queue, limit, from),
-    takeSchedulers: (queue, limit) => takeSchedulers(session, queue, limit),
+    takeOut: (queue, limit, stays, from) => takeOut(session, queue, limit, stays, from),
+    takeSchedulers: (queue, limit, stays) => takeSchedulers(session, queue, limit, stays),
     putBack: units => putBack(session, units),
     counts: () => session.queues.names().flatMap(name => countsOf(session, name) ?? []),
   };

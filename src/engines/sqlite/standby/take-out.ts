@@ -39,6 +39,7 @@ export function* takeOut(
   session: Session,
   name: string,
   limit: number,
+  stays: ReadonlySet<string>,
   from: Place | undefined,
 ): Steps<TakenOut> {
   session.forgetJobs();
@@ -55,7 +56,7 @@ export function* takeOut(
       for (const job of page) {
         if (jobs >= limit) return { units, next: place };
         place = { state, score: job.score, id: job.id };
-        const nodes = yield* unitOf(session, { queue, job });
+        const nodes = stays.has(jobKey(queue, job.id)) ? undefined : yield* unitOf(session, { queue, job });
         if (nodes === undefined) continue;
         const unit: TakenUnit = { jobs: [] };
         for (const node of nodes) {

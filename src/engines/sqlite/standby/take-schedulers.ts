@@ -13,23 +13,32 @@ const PAGE = 100;
  * Takes up to `limit` schedulers of a queue out of the file, each with the job it has planned, next run first. One whose
  * planned job is in work stays: the worker that has it is about to plan the next.
  */
-export function* takeSchedulers(session: Session, name: string, limit: number): Steps<TakenUnit[]> {
+export function* takeSchedulers(
+  session: Session,
+  name: string,
+  limit: number,
+  stays: ReadonlySet<string>,
+): Steps<TakenUnit[]> {
   session.forgetJobs();
   const units: TakenUnit[] = [];
   if (session.queue(name).num === 0) return units;
   const queue = session.writable(name);
-  let stay = 0;
+  let staying = 0;
   let page: string[];
   do {
     page = session.queues
-      .schedulers(queue.num, true, Math.min(PAGE, limit - units.length), stay)
+      .schedulers(queue.num, true, Math.min(PAGE, limit - units.length), staying)
       .map(row => String(row[0]));
     for (const id of page) {
       yield;
+      if (stays.has(`${name}:repeat:${id}`)) {
+        staying += 1;
+        continue;
+      }
       const scheduler = readScheduler(session, queue, id) as SchedulerRow;
       const job = plannedJob(session, queue, id, scheduler.next);
       if (job?.state === State.active) {
-        stay += 1;
+        staying += 1;
         continue;
       }
       const open = job !== undefined && job.finishedOn === null;
