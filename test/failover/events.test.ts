@@ -20,3 +20,23 @@ describe('who listens from now on', () => {
     expect(await Promise.all(heard)).toEqual(['done', 'done']);
   });
 });
+
+describe('a reader of events that was disconnected', () => {
+  it.each(['primary', 'standby'] as const)('does not hold the event loop: %s', async state => {
+    await using rig = await Rig.start({});
+    const queue = rig.queue();
+    const events = await rig.events();
+    if (state === 'standby') {
+      await rig.redis.kill();
+      await rig.reaches('standby');
+    }
+    let told = 0;
+    events.on('ioredis:close', () => told++);
+    await events.disconnect();
+    await events.disconnect();
+    // A reader that asked again at once would never let a timer or an answer come.
+    await queue.add('after', {});
+    expect(await queue.count()).toBe(1);
+    expect(told).toBe(1);
+  });
+});

@@ -34,6 +34,35 @@ export const looking = family('flow: dependencies', {
     } while (cursor);
     return { processed: [...seen.processed].sort(), unprocessed: [...seen.unprocessed].sort() };
   },
+  ...table(
+    [
+      ['processed', 'c'],
+      ['ignored', 'c'],
+      ['processed', 'a-name-so-long-that-redis-keeps-these-children-in-a-table-of-its-own-'],
+    ] as const,
+    ([kind, id]) => `a page of few ${kind} children with ${id === 'c' ? 'short' : 'long'} keys`,
+    async (lab, [kind, id]) => {
+      const { parents, children, flow, childWorker } = pair(lab);
+      const node = tree(
+        parents,
+        children,
+        Array.from({ length: 6 }, (_, n) => `${id}${n}`),
+      );
+      for (const child of node.children ?? [])
+        Object.assign(child.opts ?? {}, { ignoreDependencyOnFailure: true });
+      await flow.add(node);
+      for (let n = 0; n < 6; n++) {
+        const job = await lab.take(childWorker);
+        if (kind === 'processed') await job.moveToCompleted(n, 't', false);
+        else await job.moveToFailed(new Error('x'), 't', false);
+      }
+      const job = await parents.getJob('p');
+      const page = await job?.getDependencies({ [kind]: { count: 2 } });
+      const number = Object.keys(page?.[kind] ?? {}).length;
+      const next = kind === 'processed' ? page?.nextProcessedCursor : page?.nextIgnoredCursor;
+      return { whole: number === 6, atLeast: number >= 2, ends: next === 0 };
+    },
+  ),
   'lists failed and ignored children apart': async lab => {
     const { parents, children, flow, childWorker } = pair(lab);
     const node = tree(parents, children, ['a', 'b', 'c']);

@@ -1,4 +1,4 @@
-import type { IQueueBackend, RedisClient, StreamReadRaw } from 'bullmq';
+import { ConnectionClosedError, type IQueueBackend, type RedisClient, type StreamReadRaw } from 'bullmq';
 import { LATE } from '../deadline.ts';
 import type { ControllerShare } from '../registry.ts';
 import type { BackendOptions, Parts, Role } from './core.ts';
@@ -29,6 +29,11 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
   readonly #events: EventsReader;
   readonly #onTrouble = (error: Error) => this.emit('error', error);
   #blockingDisconnected = false;
+  #disconnected = false;
+  #tellClosed: () => void = () => undefined;
+  readonly #closed = new Promise<null>(resolve => {
+    this.#tellClosed = () => resolve(null);
+  });
   #interrupt: (() => void) | undefined;
   #primaryWait: { backend: IQueueBackend; ms: number; answer: Promise<Marker> } | undefined;
 
@@ -94,14 +99,16 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     this.standby.off('error', this.#onTrouble);
     await this.standby.close(force);
     await this.#share?.release();
+    this.#tellClosed();
   }
 
+  /** Ends what waits, for good; single calls connect again. */
   async disconnect(): Promise<void> {
-    if (!this.parts.owner) return;
-    this.#blockingDisconnected = true;
+    if (!this.parts.owner || this.#disconnected) return;
+    this.#disconnected = true;
     this.#interrupt?.();
     this.parts.link.drop();
-    await this.standby.disconnect();
+    await this.standby.disconnectBlocking();
     this.emit('close');
   }
 
@@ -122,6 +129,7 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
    */
   async waitForJob(blockTimeout: number): Promise<Marker> {
     if (this.#blockingDisconnected || this.closing !== undefined) return null;
+    if (this.#disconnected) throw new ConnectionClosedError();
     let over = false;
     let forget = () => {};
     const first = new Promise<Marker>((resolve, reject) => {
@@ -207,7 +215,9 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
   }
 
   async readEvents(id: string, blockTimeout: number): Promise<StreamReadRaw> {
-    if (this.#blockingDisconnected || this.closing !== undefined) return null;
+    if (this.closing !== undefined) return null;
+    // QueueEvents asks again at once after any answer, for ever, and after an error in five seconds, even when closed.
+    if (this.#disconnected) return this.#closed;
     return this.#events.read(id, blockTimeout);
   }
 }

@@ -1,5 +1,6 @@
 import type { JobJson, JobsOptions, ParentKeyOpts, RepeatableOptions } from 'bullmq';
 import { codeError, refuse } from '../codes.ts';
+import { closedError } from '../failure.ts';
 import { type NewJob, newJob } from '../job-row.ts';
 import { locate, locateParent, parseParent } from '../keys.ts';
 import { type OperationKind, WRITE } from '../operation.ts';
@@ -66,6 +67,7 @@ export abstract class ProducingBackend extends BackendCore {
       queue: `${entry.prefix}:${entry.queueName}`,
       job: newJob(entry.jobData, entry.jobId, { ...entry.parentKeyOpts, deferParentRelease: true }),
     }));
+    if (this.isClosed) throw closedError();
     if (prepared.length > SLICE) {
       return this.store.runSliced(session => addTree(session, prepared));
     }

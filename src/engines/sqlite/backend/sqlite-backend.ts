@@ -40,7 +40,7 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
   #disconnected = false;
   /** Due time of the delayed job that was announced last; like Redis' marker, one is announced once. */
   #announced: number | null = null;
-  /** Where '$' stood when this reader came into being, so that no event is missed between two reads. */
+  /** Where '$' stood when this reader began, so that no event is missed between two reads. */
   #newest: Promise<readonly [ms: number, seq: number]> | undefined;
 
   constructor(
@@ -60,8 +60,6 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
       void this.#client.name(this.clientName(options.name ? `:w:${options.name}` : ''));
     } else if (role === 'reader') {
       this.#client = new ClientRecord(this.store, randomUUID());
-      this.#newest = this.read((_, queue) => [queue.eventMs, queue.eventSeq] as const);
-      this.#newest.catch(() => undefined);
     }
     timers.setImmediate(() => this.#announceStart());
   }
@@ -97,15 +95,19 @@ export class SqliteQueueBackend extends ReadingBackend implements IQueueBackend 
     await this.#ownership.handle.release();
   }
 
-  /** Interrupts whatever waits; the file itself stays open until `close`. */
+  /** As with a connection to Redis: what waits is interrupted, what is asked afterwards refused. `close` lets go of the file. */
   async disconnect(): Promise<void> {
-    if (!this.#ownership.owner) return;
-    this.#blockingDisconnected = true;
+    if (!this.#ownership.owner || this.#disconnected) return;
+    this.#disconnected = true;
     this.#interruptWaits();
+    // Not at once: QueueEvents disconnects while it closes, and only then notes that it is closing.
+    await null;
     this.emit('close');
   }
 
+  /** A reader names itself when it begins to read, in its constructor or later: that is where '$' stands. */
   async setName(name: string): Promise<void> {
+    this.#fromNow().catch(() => undefined);
     await this.#client?.name(name);
   }
 

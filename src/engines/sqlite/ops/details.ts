@@ -3,6 +3,7 @@ import { ErrorCode } from '../codes.ts';
 import type { QueueState } from '../queue-state.ts';
 import { ChildKind, type ChildKindCode, Flag, INLINE_DATA_LIMIT, State } from '../schema.ts';
 import type { Session } from '../session.ts';
+import type { Row } from '../sql/prepare.ts';
 import { ensureMaxEvents } from './events.ts';
 import { redisWindow } from './getters.ts';
 
@@ -146,6 +147,8 @@ export function dependencies(
   }
   const result: Dependencies = {};
   const page = (kind: ChildKindCode, { cursor = 0, count = 20 }: { cursor?: number; count?: number }) => {
+    const whole = kind === ChildKind.pending ? undefined : smallHash(flows, row, kind);
+    if (whole !== undefined) return { rows: whole, next: 0 };
     const rows = flows.childrenPage(row, kind, count + 1, cursor);
     return { rows: rows.slice(0, count), next: rows.length > count ? cursor + count : 0 };
   };
@@ -172,4 +175,15 @@ export function dependencies(
     result.nextUnprocessedCursor = next;
   }
   return result;
+}
+
+/** What Redis keeps as a listpack by default (hash-max-listpack-entries and -value), and HSCAN then answers whole. */
+const SMALL_ENTRIES = 128;
+const SMALL_BYTES = 64;
+
+/** Finished children if they are a small hash to Redis, which gives them whole whatever `count` and `cursor` say. */
+function smallHash(flows: Session['flows'], parent: number, kind: ChildKindCode): Row[] | undefined {
+  const rows = flows.childrenPage(parent, kind, SMALL_ENTRIES + 1, 0);
+  const isSmall = (part: unknown) => Buffer.byteLength(String(part)) <= SMALL_BYTES;
+  return rows.length <= SMALL_ENTRIES && rows.every(row => row.every(isSmall)) ? rows : undefined;
 }
