@@ -66,9 +66,12 @@ export class ChaosProxy {
   /** Resets every connection. */
   async close(): Promise<void> {
     clearInterval(this.#flaps);
+    // Who was let in just now and is told of later is not let through.
+    this.#down = true;
     this.#server.close();
-    for (const link of this.#links) link.reset();
-    await once(this.#server, 'close');
+    const links = [...this.#links];
+    for (const link of links) link.reset();
+    await Promise.all([once(this.#server, 'close'), ...links.map(link => link.closed)]);
   }
 
   #flap(): void {
@@ -123,7 +126,12 @@ class Link {
   /** Both sides get a reset, as from a host that went away. */
   reset(): void {
     for (const channel of this.#channels) channel.stop();
-    for (const socket of [this.#client, this.#upstream]) if (!socket.destroyed) socket.resetAndDestroy();
+    for (const socket of [this.#client, this.#upstream]) {
+      if (socket.destroyed) continue;
+      // There is nothing to reset yet; resetAndDestroy would wait until there is.
+      if (socket.connecting) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   }
 }
 

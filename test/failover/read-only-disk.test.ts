@@ -35,11 +35,14 @@ function failDisk(program: Program, folder: string): boolean {
   return shell(`nsenter -t "$2" -m sh -c '${trigger}' sh "$1"`, folder, String(program.script.pid));
 }
 
-/** Files nobody may change, not even who has them open; else a limit that no write keeps to. */
+/**
+ * Files nobody may change, not even who has them open; else a limit that no write keeps to. Not the shared memory: a write to a
+ * mapping of a file that may not be written ends a process (SIGBUS).
+ */
 function freeze(program: Program, folder: string): () => void {
   const { pid } = program.script;
   const limit = (to: string) => shell('prlimit --pid "$1" --fsize="$2"', String(pid), `${to}:`);
-  if (shell('chattr +i "$1"/* "$1"', folder)) {
+  if (shell('chattr +i "$1"/*.db "$1"/*-wal "$1"', folder)) {
     const thaw = () => void shell('chattr -i "$1" "$1"/*', folder);
     onTestFinished(thaw);
     return thaw;
