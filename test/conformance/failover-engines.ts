@@ -28,6 +28,8 @@ export class FailoverUnderTest {
     return {
       redis: { host: '127.0.0.1', port: this.#server?.port ?? 0 },
       sqlite: { file: `${this.#folder}/standby.db` },
+      // Other tests want the processor too: a healthy Redis that is late once would send a job by way of the file.
+      ...(this.#state === 'primary' ? { deadlineMs: 10_000 } : {}),
     };
   }
 
