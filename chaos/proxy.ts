@@ -82,7 +82,7 @@ export class ChaosProxy {
   #accept(client: Socket): void {
     if (this.#down) {
       client.on('error', () => {});
-      client.resetAndDestroy();
+      resetAndDestroy(client);
       return;
     }
     const link = new Link(client, this.#target, this.#random, () => this.#weather);
@@ -130,9 +130,23 @@ class Link {
       if (socket.destroyed) continue;
       // There is nothing to reset yet; resetAndDestroy would wait until there is.
       if (socket.connecting) socket.destroy();
-      else socket.resetAndDestroy();
+      else resetAndDestroy(socket);
     }
   }
+}
+
+/**
+ * A reset at once. By itself `resetAndDestroy()` shuts down first, and a reset of the other side at that moment makes
+ * libuv refuse this one (EINVAL): Node 24 then loses the handle, neither closed nor said to be.
+ */
+function resetAndDestroy(socket: Socket): void {
+  // It has said its end already.
+  if (socket.writableEnded) {
+    socket.destroy();
+    return;
+  }
+  socket.destroySoon = () => socket.destroy();
+  socket.resetAndDestroy();
 }
 
 interface Surroundings {
