@@ -3,7 +3,7 @@ import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import { ABANDONED, giveBackClaimedWith } from './abandoned.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, flowEntries } from './entries.ts';
-import type { Json, StoredOperation } from './ledger/index.ts';
+import { type Json, KEPT_ADD, type StoredOperation } from './ledger/index.ts';
 import { HELD } from './unknown.ts';
 
 const PAGE = 200;
@@ -110,7 +110,7 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
       return;
     case ABANDONED:
       return giveBackClaimedWith(controller, entry.queue, new Set(args.map(String)));
-    case 'add':
+    case KEPT_ADD:
     case HELD:
       return addLater(backend, args[0] as AddEntry[]);
     default:

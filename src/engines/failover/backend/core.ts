@@ -150,7 +150,7 @@ export abstract class FailoverCore extends EventEmitter {
         return this.#send(opened, left, call, { then, otherwise, refused });
       },
       error => {
-        const outcome = failed(this.controller, error, epoch, false);
+        const outcome = failed(this.controller, this.parts.link, error, epoch, false);
         return outcome instanceof Error ? refused(outcome) : otherwise(outcome);
       },
     );
@@ -165,7 +165,7 @@ export abstract class FailoverCore extends EventEmitter {
     const { controller } = this;
     const { owner, link } = this.parts;
     const work = call(owner ? primary : link.sibling(primary, this.queueName, this.prefix));
-    return controller.deadlines.settle(work, ms, new Sent(controller, work, ms, ends));
+    return controller.deadlines.settle(work, ms, new Sent(controller, link, work, ms, ends));
   }
 
   /** For what only the primary can answer. @throws SpillwayError SPILLWAY_PRIMARY_AWAY while it is away. */
@@ -265,14 +265,16 @@ interface Ends<T, R> {
 class Sent<T, R> extends Wait<T, R> {
   readonly #epoch: number;
   readonly #controller: Controller;
+  readonly #link: PrimaryLink;
   readonly #work: Promise<T>;
   readonly #ms: number;
   readonly #ends: Ends<T, R>;
 
-  constructor(controller: Controller, work: Promise<T>, ms: number, ends: Ends<T, R>) {
+  constructor(controller: Controller, link: PrimaryLink, work: Promise<T>, ms: number, ends: Ends<T, R>) {
     super();
     this.#controller = controller;
     this.#epoch = controller.epoch;
+    this.#link = link;
     this.#work = work;
     this.#ms = ms;
     this.#ends = ends;
@@ -283,7 +285,7 @@ class Sent<T, R> extends Wait<T, R> {
   }
 
   error(error: unknown): R | Promise<R> {
-    const outcome = failed(this.#controller, error, this.#epoch, true);
+    const outcome = failed(this.#controller, this.#link, error, this.#epoch, true);
     return outcome instanceof Error ? this.#ends.refused(outcome) : this.#ends.otherwise(outcome);
   }
 
@@ -296,6 +298,7 @@ class Sent<T, R> extends Wait<T, R> {
 /** Answers the error itself when it is about the operation and not about the primary. */
 function failed(
   controller: Controller,
+  link: PrimaryLink,
   thrown: unknown,
   epoch: number,
   sent: boolean,
@@ -303,6 +306,7 @@ function failed(
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const failure = classifyFailure(error);
   if (!isAvailabilityFailure(failure)) return error;
-  controller.callFailed(failure, error.message, epoch);
+  // What is cut because this side is closed says nothing of the primary.
+  if (!link.isClosed) controller.callFailed(failure, error.message, epoch);
   return { ok: false, applied: !sent || wasNotApplied(error) ? 'no' : 'unknown', failure, error };
 }

@@ -30,6 +30,11 @@ export class PrimaryLink {
     this.#connect = connect;
   }
 
+  /** Whether its owner has closed it: then calls end in errors that are not the primary's. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** The connected backend, if there is one. */
   get ready(): IQueueBackend | undefined {
     return this.#ready ? this.#connection?.backend : undefined;

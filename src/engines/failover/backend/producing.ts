@@ -1,5 +1,6 @@
 import type { IQueueBackend, JobJson, JobsOptions, ParentKeyOpts, RepeatableOptions } from 'bullmq';
 import { type AddEntry, parentQueueOf, splitQueue } from '../entries.ts';
+import { KEPT_ADD } from '../ledger/index.ts';
 import { unlessOut } from '../standby-watch.ts';
 import { type Failed, FailoverCore, type Outcome } from './core.ts';
 
@@ -210,7 +211,7 @@ export abstract class ProducingBackend extends FailoverCore {
       const parentKey = entries[0]?.parentKeyOpts.parentKey;
       if (parentKey !== undefined && !(await this.#belongsToStandby(entries[0]!))) {
         const args = [entries];
-        await controller.defer({ queue: this.qualifiedName, job: null, op: 'add', args });
+        await controller.defer({ queue: this.qualifiedName, job: null, op: KEPT_ADD, args });
         return entries.map(({ id }) => id);
       }
       if (failed.applied === 'unknown') {

@@ -285,6 +285,12 @@ export abstract class WorkingBackend extends ProducingBackend {
     token: string,
     opts: MoveToWaitingChildrenOpts = {},
   ): Promise<boolean> {
+    // A primary that does not know all of its children yet would say that there is none to wait for.
+    const isEarly = unlessOut(this.controller.ledger.keepsChildOf(this.toKey(jobId)), false);
+    if ((await isEarly) && this.placeOfClaim(jobId) !== 'standby') {
+      await this.#keep(jobId, 'waitingChildren', [token, opts]);
+      return true;
+    }
     const moved = await this.#putBack(jobId, 'waitingChildren', [token, opts], backend =>
       backend.moveToWaitingChildren(jobId, token, opts),
     );
@@ -312,9 +318,14 @@ export abstract class WorkingBackend extends ProducingBackend {
       if (outcome.value !== false) this.claims.delete(jobId);
       return { value: outcome.value, place: 'primary', inFull: !plain };
     }
+    await this.#keep(jobId, op, args);
+    return { value: undefined, place: 'primary', inFull: false };
+  }
+
+  /** The end of a claim is for the primary to know when it is back. */
+  async #keep(jobId: string, op: string, args: readonly unknown[]): Promise<void> {
     await this.controller.keepReport({ queue: this.qualifiedName, job: jobId, op, args });
     this.claims.delete(jobId);
-    return { value: undefined, place: 'primary', inFull: false };
   }
 
   async extendLock(jobId: string, token: string, duration: number): Promise<number> {

@@ -2,6 +2,9 @@ import type { Prepared, Row } from '../../sqlite/index.ts';
 import type { Tally } from './tally.ts';
 import type { Json, Prepare } from './types.ts';
 
+/** Adds of children whose parent lives on the primary: its first argument is a list of AddEntry. */
+export const KEPT_ADD = 'add';
+
 /** Operations after which a worker is done with a job: a stored one is the job's receipt. */
 const FINISHING = "('completed', 'failed', 'delayed', 'retry', 'waiting')";
 
@@ -52,6 +55,7 @@ export class Deferred {
   readonly #drop: Prepared;
   readonly #dropQueue: Prepared;
   readonly #receipt: Prepared;
+  readonly #child: Prepared;
 
   constructor(prepare: Prepare, tally: Tally) {
     this.#tally = tally;
@@ -66,6 +70,14 @@ export class Deferred {
     this.#receipt = prepare(
       `${columns} WHERE queue = ? AND job = ? AND op IN ${FINISHING} ORDER BY seq LIMIT 1`,
     );
+    // Few are kept at any time, so that all of them are looked at.
+    this.#child = prepare(`SELECT 1 FROM failover_deferred, json_each(args, '$[0]') AS entry
+      WHERE op = '${KEPT_ADD}' AND entry.value ->> '$.parentKeyOpts.parentKey' = ? LIMIT 1`);
+  }
+
+  /** Whether it holds an add of a child of the parent with this key. */
+  hasChildOf(parentKey: string): boolean {
+    return this.#child.get(parentKey) !== undefined;
   }
 
   add({ queue, job, op, args }: DeferredOperation, at: number): number {

@@ -1,4 +1,4 @@
-export type { DeferredOperation, StoredOperation } from './deferred.ts';
+export { type DeferredOperation, KEPT_ADD, type StoredOperation } from './deferred.ts';
 export { entryOf, type FlowEntry, schedulerCallOf } from './entry.ts';
 export type { JournalEntry, JournalRow } from './journal.ts';
 export { Ledger } from './ledger.ts';

@@ -145,6 +145,11 @@ export class Ledger {
     return this.#handle.read(({ deferred }) => deferred.receipt(queue, job));
   }
 
+  /** Whether a child of this parent, `<prefix>:<queue>:<id>`, is still to be added to the primary. */
+  keepsChildOf(parentKey: string): Promise<boolean> {
+    return this.#handle.read(({ deferred }) => deferred.hasChildOf(parentKey));
+  }
+
   // ---- unknown: adds whose outcome on the primary is unknown, with a copy of the same id on the standby
 
   /** Call it before the copy is added, in the same turn: then no copy is ever without its mark. */
