@@ -24,12 +24,15 @@ const factory = createFailoverBackend as unknown as BackendFactory<IQueueBackend
 export async function onPostgres(
   { onTestFinished }: TestContext,
   run: (job: Job) => Promise<unknown> = async () => undefined,
+  /** Long, so that what goes to the standby goes there because of the fault and not because the machine is busy. */
+  deadlineMs = 10_000,
 ) {
   const postgres = await startPostgres();
   onTestFinished(() => postgres.stop());
   const given: FailoverConnectionOptions = {
     postgres: { connectionString: postgres.url, max: 3, migrate: true },
     sqlite: { file: join(tempDir('postgres'), 'standby.db') },
+    deadlineMs,
   };
   const connection = given as unknown as ConnectionOptions;
   const runs = new Runs();
