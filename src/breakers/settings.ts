@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { SpillwayError } from '../shared/errors.ts';
+import { alternatives } from '../shared/unknown-option.ts';
 import { classifyError } from './classify.ts';
 import type { MachineSettings } from './machine.ts';
 import { presets } from './presets.ts';
@@ -251,10 +252,11 @@ function check(breaker: string, given: object, known: Readonly<Record<string, Ru
     if (rule === undefined) {
       const instead = Object.hasOwn(fromOpossum, option)
         ? `opossum's ${option} is ${fromOpossum[option]} here`
-        : `there are ${Object.keys(known).join(', ')}`;
+        : undefined;
       // A text or an object that nobody knows may be a secret.
       const told = typeof value === 'number' || typeof value === 'boolean' ? value : typeof value;
-      throw invalid(breaker, option, `absent: there is no such option (${instead})`, told);
+      const others = instead === undefined ? alternatives(option, Object.keys(known)) : ` (${instead})`;
+      throw invalid(breaker, option, `absent: there is no such option${others}`, told);
     }
     if (!rule.accepts(value)) throw invalid(breaker, option, rule.range, value);
   }

@@ -285,7 +285,8 @@ function sameSettings(one: object, other: object): boolean {
   return differing(one, other).length === 0;
 }
 
-function differing(one: object, other: object): string[] {
+function differing(one: object, given: object): string[] {
+  const other = given ?? {};
   const names = new Set([...Object.keys(one), ...Object.keys(other)]);
   return [...names].filter(name => Reflect.get(one, name) !== Reflect.get(other, name));
 }

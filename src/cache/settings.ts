@@ -1,5 +1,6 @@
 import { durationRange, parseDuration } from '../shared/duration.ts';
 import { SpillwayError } from '../shared/errors.ts';
+import { noSuchOption } from '../shared/unknown-option.ts';
 import type { Keys } from './entry/codec.ts';
 import type { KeyRing, NamespaceOptions } from './types.ts';
 
@@ -173,14 +174,9 @@ class Check {
     if (value !== undefined && typeof value !== 'function') throw this.invalid(option, 'a function', value);
   }
 
-  /** Without its value, which may be a misspelt secret. */
   unknown(option: string): SpillwayError {
     const namespace = this.#namespace;
-    return new SpillwayError(
-      'SPILLWAY_INVALID_OPTION',
-      `Option ${option} of the cache namespace ${namespace} must be absent: there is no such option; there are ${Object.keys(known).join(', ')}`,
-      { details: { option, namespace, range: 'absent' } },
-    );
+    return noSuchOption(`the cache namespace ${namespace}`, option, Object.keys(known), { namespace });
   }
 
   invalid(option: string, range: string, value: unknown): SpillwayError {

@@ -59,7 +59,7 @@ it.each<[unknown, string]>([
   [{ file: '' }, 'Option file of sessions'],
   [
     { file: ':memory:', tll: '1d' },
-    'Option tll of sessions must be absent: there is no such option (there are file',
+    'Option tll of sessions must be absent: there is no such option (did you mean ttl? there are file',
   ],
   [{ file: ':memory:', ttl: 'a day' }, 'Option ttl of sessions'],
   [

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { SpillwayError } from '../../shared/errors.ts';
+import { noSuchOption } from '../../shared/unknown-option.ts';
 import type { Judgement } from '../core.ts';
 import { checkName } from '../settings.ts';
 import type { ChainOptions, Provider } from './types.ts';
@@ -58,10 +59,8 @@ export function resolveChain<A extends unknown[], R, C>(
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   for (const [option, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rules, option) ? rules[option as keyof typeof rules] : undefined;
-    if (rule === undefined) {
-      const range = `absent: there is no such option (there are ${Object.keys(rules).join(', ')})`;
-      throw invalid(chain, option, range, value);
-    }
+    if (rule === undefined)
+      throw noSuchOption(`chain ${JSON.stringify(chain)}`, option, Object.keys(rules), { chain });
     if (!rule.accepts(value)) throw invalid(chain, option, rule.range, value);
   }
   const { budget, dedupe, tryNext, ...rest } = given as ChainOptions<A, R, C>;
