@@ -66,8 +66,8 @@ export class SpillwayQueue extends Queue {
     jobTemplate?: { name?: string; data?: unknown; opts?: JobSchedulerTemplateOptions },
   ): Promise<Job> {
     this.#refuseWhenClosed();
-    const place = { queue: this.name, job: jobTemplate?.name ?? jobSchedulerId };
-    checkSchedule(place, repeatOpts);
+    const place = { queue: this.name, job: jobTemplate?.name ?? String(jobSchedulerId) };
+    checkSchedule(place, jobSchedulerId, repeatOpts, this.opts.settings?.repeatStrategy !== undefined);
     const data = await this.#check(place, jobTemplate?.data, jobTemplate?.opts);
     const template = { ...jobTemplate, ...(data === undefined ? {} : { data }) };
     return explained(place, data, () => super.upsertJobScheduler(jobSchedulerId, repeatOpts, template));

@@ -33,14 +33,16 @@ const YEAR_MS = 365 * 86_400_000;
 
 /** What durability may be, the engine checks; what a name may be, the cache. @throws SpillwayError SPILLWAY_INVALID_OPTION */
 export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
-  const unknown = Object.keys(options ?? {}).find(option => !Object.hasOwn(known, option));
+  if (typeof options !== 'object' || options === null)
+    throw invalid('options', 'an object, as in openSessions({ file: … })', typeof options);
+  const unknown = Object.keys(options).find(option => !Object.hasOwn(known, option));
   if (unknown !== undefined) throw noSuchOption('sessions', unknown, Object.keys(known));
   const { file, name, ttl, maxSessions, durability, whenUnknown } = { ...sessionsDefaults, ...options };
-  const cache: unknown = options?.cache;
+  const cache: unknown = options.cache;
   if (typeof file !== 'string' || file === '') throw invalid('file', 'a path, or ":memory:"', file);
   if (cache !== undefined && typeof (cache as { namespace?: unknown } | null)?.namespace !== 'function')
     throw invalid('cache', 'spillway.caches, or what createCache made', typeof cache);
-  const logger: unknown = options?.logger;
+  const logger: unknown = options.logger;
   if (logger !== undefined && !isLogger(logger))
     throw invalid('logger', 'an object with the methods debug, info, warn, error', typeof logger);
   const ttlMs = parseDuration(ttl);

@@ -54,8 +54,7 @@ const session = (user: string, expires?: number): SessionData & { user: string }
 });
 
 it.each<[unknown, string]>([
-  [undefined, 'Option file of sessions must be a path, or ":memory:"; received undefined'],
-  [{}, 'Option file of sessions'],
+  [{}, 'Option file of sessions must be a path, or ":memory:"; received undefined'],
   [{ file: '' }, 'Option file of sessions'],
   [
     { file: ':memory:', tll: '1d' },
