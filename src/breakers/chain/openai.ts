@@ -1,4 +1,5 @@
 import { SpillwayError } from '../../shared/errors.ts';
+import { codeInMessage } from '../classify-http.ts';
 import { checkName } from '../settings.ts';
 import type { CallContext } from '../types.ts';
 import { serverSentEvents } from './server-sent-events.ts';
@@ -119,10 +120,14 @@ async function ask(
 
 /** `error.code`, else `error.type`; a code that is a number is a status. The message may quote the key or the question. */
 function errorIn(answer: unknown): { code: string | undefined; status: number | undefined } | undefined {
-  const { error } = (answer ?? {}) as { error?: { code?: unknown; type?: unknown } | null };
+  const { error } = (answer ?? {}) as {
+    error?: { code?: unknown; type?: unknown; message?: unknown } | null;
+  };
   if (typeof error !== 'object' || error === null) return undefined;
-  const { code, type } = error;
-  const word = [code, type].find(each => typeof each === 'string') as string | undefined;
+  const { code, type, message } = error;
+  const word = [codeInMessage(message), code, type].find(each => typeof each === 'string') as
+    | string
+    | undefined;
   return { code: word?.slice(0, 100), status: typeof code === 'number' ? code : undefined };
 }
 
