@@ -1,5 +1,6 @@
 import { getNextMillis, type RepeatOptions } from 'bullmq';
 import { refuse, show } from './job-options.ts';
+import { misspeltOption } from './known-options.ts';
 import type { PayloadPlace } from './payload.ts';
 
 const everyRange = `a number of milliseconds from 1 to ${Number.MAX_SAFE_INTEGER}`;
@@ -16,6 +17,11 @@ export function checkSchedule(
 ): void {
   if (typeof id !== 'string' || id === '')
     throw refuse(place, 'the id of its scheduler', 'a text that is not empty', show(id));
+  const misspelt = misspeltOption('repeat', repeat ?? {});
+  if (misspelt !== undefined) {
+    const range = `absent: there is no such option; did you mean ${misspelt.meant}?`;
+    throw refuse(place, misspelt.option, range, show(Reflect.get(repeat, misspelt.option)));
+  }
   const { every, pattern, limit, immediately, startDate, endDate, tz } = (repeat ?? {}) as Record<
     string,
     unknown
@@ -34,6 +40,8 @@ export function checkSchedule(
     if (date !== undefined && date !== null && !isDate(date))
       throw refuse(place, option, 'a date, milliseconds since 1970 or the text of a date', show(date));
   }
+  if (endDate && +new Date(endDate as number) < Date.now())
+    throw refuse(place, 'endDate', 'a date in the future', show(endDate));
   if (immediately && startDate) throw refuse(place, 'immediately', 'absent where startDate is set', 'both');
   if (pattern === undefined || hasOwnStrategy) return;
   const fault = faultOf(repeat);
