@@ -148,8 +148,8 @@ export function resolveOptions<A extends unknown[], R>(
   breaker: string,
   given: BreakerOptions<A, R>,
 ): FullOptions<A, R> {
-  const { preset, mode, withContext, classify, classifyResult, fallback, ...settings } = given;
   check(breaker, given, { ...rules, ...optionRules });
+  const { preset, mode, withContext, classify, classifyResult, fallback, ...settings } = given;
   const base: BreakerOptions = preset === undefined ? {} : presets[preset];
   return {
     ...completeSettings(breaker, merge(base, settings)),
@@ -245,7 +245,22 @@ export function checkFunction(breaker: string, fn: unknown): void {
   );
 }
 
+/** What a guard is given to guard. Without its value: a client may hold a password. */
+export function checkGuarded(
+  breaker: string,
+  option: string,
+  value: unknown,
+  methods: readonly string[],
+  what: string,
+): void {
+  checkName('breaker', breaker);
+  const given = (value ?? {}) as Record<string, unknown>;
+  if (methods.every(method => typeof given[method] === 'function')) return;
+  throw invalid(breaker, option, `${what}, with ${methods.join(' and ')}`, typeof value);
+}
+
 function check(breaker: string, given: object, known: Readonly<Record<string, Rule>>): void {
+  if (typeof given !== 'object' || given === null) throw invalid(breaker, 'options', 'an object', given);
   for (const [option, value] of Object.entries(given)) {
     if (value === undefined) continue;
     const rule = Object.hasOwn(known, option) ? known[option] : undefined;

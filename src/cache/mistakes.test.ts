@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { collectLog } from '../../test/runtime/collect-log.ts';
 import {
   createCache,
   dedupe,
@@ -92,6 +93,40 @@ describe('a cache', () => {
       expect(namespace.stats()).toMatchObject({ sets: 0, loads: 0 });
     },
   );
+});
+
+it('a key that is missing, or a word for a boolean, changes nothing in silence', () => {
+  const cache = cacheForTest();
+  const refused = (text: string) => expect.objectContaining(refusal(text));
+  const plain = { ttl: '1m', encryption: null };
+  expect(() => cache.namespace('a', wrong(plain))).toThrow(
+    refused('encryption of the cache namespace a must be an object'),
+  );
+  expect(() => cache.setEnabled(wrong('off'))).toThrow(refused('enabled of the cache must be true or false'));
+  expect(cache.enabled).toBe(true);
+});
+
+it('a value that cannot be kept is one line in the log of its namespace', async () => {
+  const { logger, lines } = collectLog();
+  const cache = createCache({ logger });
+  onTestFinished(() => cache.close());
+  const values = cache.namespace('lead', {
+    ttl: '1m',
+    tags: () => wrong('x'),
+    load: async (key: string) => key,
+  });
+  expect([await values.get('a'), await values.get('b')]).toEqual(['a', 'b']);
+  expect(lines.map(({ message }) => message)).toEqual([
+    expect.stringMatching(
+      /^The cache namespace lead has a value that is passed on and not kept.*: The tags of a value/,
+    ),
+  ]);
+});
+
+it('what is no pair is counted when warming', async () => {
+  const cache = cacheForTest();
+  const values = cache.namespace<string, number>('lead', { ttl: '1m' });
+  expect(await values.warmWith([['a', 1], wrong(null)])).toMatchObject({ done: 1, failed: 1 });
 });
 
 function namespaceForTest() {

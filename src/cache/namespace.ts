@@ -182,7 +182,8 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     entries: Iterable<readonly [K, V]> | AsyncIterable<readonly [K, V]>,
     options?: WarmOptions,
   ): Promise<WarmReport> {
-    return warm(entries, ([key, value]) => this.set(key, value, { wait: true }), this.#core.clock, options);
+    const set = async ([key, value]: readonly [K, V]) => this.set(key, value, { wait: true });
+    return warm(entries, set, this.#core.clock, options);
   }
 
   stats(): NamespaceStats {

@@ -54,7 +54,7 @@ export function checkCacheOptions(options: CacheOptions): {
   if (inMemory !== undefined) throw noSuchOption('the cache', `memory.${inMemory}`, memoryNames);
   if (journal !== undefined && (typeof journal !== 'string' || journal === ''))
     throw invalid('journal', 'a path', journal);
-  if (typeof enabled !== 'boolean') throw invalid('enabled', 'true or false', enabled);
+  checkEnabled(enabled);
   if (logger !== undefined && !isLogger(logger))
     throw invalid('logger', 'an object with the methods debug, info, warn, error', logger);
   const { maxItems = cacheDefaults.maxItems, maxBytes = cacheDefaults.maxBytes } = memory;
@@ -68,6 +68,11 @@ export function checkCacheOptions(options: CacheOptions): {
     maxItems: within('memory.maxItems', maxItems, 1, 100_000_000),
     maxBytes: within('memory.maxBytes', maxBytes, 1024, Number.MAX_SAFE_INTEGER),
   };
+}
+
+/** A text of any kind would mean on. @throws SpillwayError SPILLWAY_INVALID_OPTION */
+export function checkEnabled(enabled: unknown): void {
+  if (typeof enabled !== 'boolean') throw invalid('enabled', 'true or false', enabled);
 }
 
 function within(option: string, value: unknown, least: number, most: number): number {

@@ -99,7 +99,7 @@ export function settingsOf<K, V>(namespace: string, given: NamespaceOptions<K, V
     eagerRefresh: check.number('eagerRefresh', options.eagerRefresh, 0, 1),
     jitter: check.number('jitter', options.jitter, 0, 0.5),
     compressAbove: check.number('compressAbove', options.compressAbove, 0, Number.POSITIVE_INFINITY),
-    encryption: options.encryption && keysOf(check, options.encryption),
+    encryption: options.encryption === undefined ? undefined : keysOf(check, options.encryption),
     lock: check.boolean('lock', options.lock),
     memory: check.boolean('memory', options.memory),
     redis: check.boolean('redis', options.redis),
@@ -126,7 +126,11 @@ function shortNull(ttl: unknown): number {
 
 const idRange = 'the name of one of its keys, 1 to 32 bytes';
 
-function keysOf(check: Check, { current, keys }: KeyRing): Keys {
+/** Whoever gives nothing where a key should be, from an environment that lacks it, must not store what everybody can read. */
+function keysOf(check: Check, ring: KeyRing): Keys {
+  if (typeof ring !== 'object' || ring === null)
+    throw check.invalid('encryption', 'an object { current, keys }', ring === null ? null : 'another');
+  const { current, keys } = ring;
   const known = new Map<string, Uint8Array>();
   for (const [id, key] of Object.entries(keys ?? {})) {
     const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : key;

@@ -25,6 +25,11 @@ const known = ['spillway', 'authorize', 'prefix', 'logLevel', 'logSerializers'];
  * Throws SPILLWAY_INVALID_OPTION.
  */
 export function checkRouteOptions(options: RouteOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw invalid(
+      'options',
+      `an object, as in app.register(routes, { spillway }); received a value of type ${typeof options}`,
+    );
   const { spillway, authorize } = options as Partial<Record<keyof RouteOptions, unknown>>;
   const unknown = Object.keys(options).find(option => !known.includes(option));
   if (unknown !== undefined) throw noSuchOption('these routes', unknown, known);

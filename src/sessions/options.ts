@@ -31,7 +31,7 @@ const known = {
 
 const YEAR_MS = 365 * 86_400_000;
 
-/** What durability may be, the engine checks; what a name may be, the cache. @throws SpillwayError SPILLWAY_INVALID_OPTION */
+/** @throws SpillwayError SPILLWAY_INVALID_OPTION */
 export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
   if (typeof options !== 'object' || options === null)
     throw invalid('options', 'an object, as in openSessions({ file: … })', typeof options);
@@ -50,6 +50,10 @@ export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
     throw invalid('ttl', `${durationRange}; 1 s to 365 days`, ttl);
   if (!Number.isInteger(maxSessions) || maxSessions < 1 || maxSessions > 10_000_000)
     throw invalid('maxSessions', 'a whole number from 1 to 10000000', maxSessions);
+  if (typeof name !== 'string' || !/^[\w.-]{1,100}$/.test(name))
+    throw invalid('name', "1 to 100 letters, digits, '.', '_' or '-'", name);
+  if (durability !== 'full' && durability !== 'normal')
+    throw invalid('durability', "'full' or 'normal'", durability);
   if (whenUnknown !== 'refuse' && whenUnknown !== 'none')
     throw invalid('whenUnknown', "'refuse' or 'none'", whenUnknown);
   return { file, name, ttlMs, maxSessions, durability, whenUnknown };

@@ -1,4 +1,5 @@
 import { SpillwayError } from '../../shared/errors.ts';
+import { noSuchOption } from '../../shared/unknown-option.ts';
 import { codeInMessage } from '../classify-http.ts';
 import { checkName } from '../settings.ts';
 import type { CallContext } from '../types.ts';
@@ -61,6 +62,15 @@ export function openAiProvider(options: OpenAiOptions): Provider<[ChatRequest], 
   };
 }
 
+const known = {
+  name: true,
+  baseUrl: true,
+  apiKey: true,
+  model: true,
+  fetch: true,
+  breaker: true,
+} as const satisfies Record<keyof OpenAiOptions, true>;
+
 const isText = (value: unknown) => typeof value === 'string' && value !== '';
 const isHttpUrl = (value: unknown) =>
   typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
@@ -75,9 +85,14 @@ function checkOptions(options: OpenAiOptions | undefined): void {
       `Option ${option} of provider ${JSON.stringify(name)} must be ${range}; received a value of type ${typeof value} (not shown: it may hold a secret)`,
       { details: { provider: name, option, range } },
     );
+  const unknown = Object.keys(options as object).find(option => !Object.hasOwn(known, option));
+  if (unknown !== undefined)
+    throw noSuchOption(`provider ${JSON.stringify(name)}`, unknown, Object.keys(known), { provider: name });
   if (!isHttpUrl(baseUrl)) throw refuse('baseUrl', 'an http: or https: URL, up to the version', baseUrl);
   if (!isText(model)) throw refuse('model', 'a text that is not empty', model);
   if (apiKey !== undefined && typeof apiKey !== 'string') throw refuse('apiKey', 'a text', apiKey);
+  const { fetch } = options as OpenAiOptions;
+  if (fetch !== undefined && typeof fetch !== 'function') throw refuse('fetch', 'a function', fetch);
 }
 
 async function* pieces(

@@ -56,6 +56,7 @@ export function resolveChain<A extends unknown[], R, C>(
   chain: string,
   options: ChainOptions<A, R, C>,
 ): ChainSettings<A, R, C> {
+  if (typeof options !== 'object' || options === null) throw invalid(chain, 'options', 'an object', options);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   for (const [option, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rules, option) ? rules[option as keyof typeof rules] : undefined;
@@ -81,7 +82,7 @@ export function checkProviders<A extends unknown[], R, C>(
 ): void {
   const list: readonly unknown[] = Array.isArray(providers) ? providers : [];
   const areObjects = list.every(each => typeof each === 'object' && each !== null);
-  const names = new Set(areObjects ? providers.map(({ name }) => name) : []);
+  const names = new Set(areObjects && list.length > 0 ? providers.map(({ name }) => name) : []);
   if (names.size === 0 || names.size < list.length) {
     throw invalid(
       chain,
