@@ -17,6 +17,17 @@ export function noSuchOption(
   );
 }
 
+/**
+ * Refuses an option that is a known one but for a slip, where others are let be: somebody else's may stand beside them.
+ * @throws SpillwayError SPILLWAY_INVALID_OPTION
+ */
+export function refuseMisspelt(path: string, options: object, known: readonly string[]): void {
+  for (const option of Object.keys(options)) {
+    if (known.includes(option) || nearestOption(option, known) === undefined) continue;
+    throw noSuchOption(path, option, known);
+  }
+}
+
 /** ` (did you mean …? there are …)`, to go after "there is no such option". */
 export function alternatives(option: string, known: readonly string[]): string {
   const near = nearestOption(option, known);
