@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { type ConfigOptions, resolveConfig } from './index.ts';
 
@@ -44,6 +45,35 @@ describe('a Redis given as options', () => {
       },
     ]);
     expect(warnings[0]?.message).not.toContain('hunter2');
+  });
+});
+
+describe('a PostgreSQL given as options', () => {
+  it.each<[object, string, string]>([
+    [{ username: 'a', password: 'hunter2' }, 'username', 'user'],
+    [{ url: 'postgres://a:hunter2@h/d' }, 'url', 'connectionString, or the option postgres itself'],
+    [{ conectionString: 'postgres://a:hunter2@h/d' }, 'conectionString', 'connectionString'],
+    [{ hots: 'h' }, 'hots', 'host'],
+  ])('with a mistake is refused: %j', (postgres, option, meant) => {
+    const message = `Option postgres.${option} must be absent: there is no such option; received one; it is called ${meant}`;
+    expect(() => resolve({}, { postgres })).toThrow(
+      expect.objectContaining({ code: 'SPILLWAY_INVALID_OPTION', message }),
+    );
+  });
+
+  it('may be a pool, and have what is of no address', () => {
+    const pool = new pg.Pool({ max: 1 });
+    expect(resolve({}, { postgres: pool }).postgres).toBe(pool);
+    const given = {
+      host: 'h',
+      migrate: true,
+      max: 3,
+      min: 0,
+      statement_timeout: 5,
+      application_name: 'a',
+      keepAlive: true,
+    };
+    expect(resolve({}, { postgres: given }).postgres).toBe(given);
   });
 });
 

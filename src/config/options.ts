@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { SpillwayError } from '../shared/errors.ts';
 import { noSuchOption } from '../shared/unknown-option.ts';
+import { checkPostgresOptions } from './postgres-options.ts';
 import { redisOptionsOf } from './redis-target.ts';
 import { redisUrlRange } from './redis-url.ts';
 import { type ConfigOptions, engineChoices, journalModes } from './types.ts';
@@ -69,6 +70,7 @@ export function checkOptions(options: ConfigOptions): void {
   const result = optionsSchema.safeParse(options);
   if (result.success) {
     if (options.redis !== undefined) redisOptionsOf(options.redis);
+    checkPostgresOptions(options.postgres);
     return;
   }
   const path = result.error.issues[0]?.path.map(String) ?? [];

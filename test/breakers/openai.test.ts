@@ -82,7 +82,10 @@ it('an empty account that only a message tells of is not asked again; the next p
   });
   empty.listen(0, '127.0.0.1');
   await once(empty, 'listening');
-  onTestFinished(() => void empty.close());
+  onTestFinished(() => {
+    empty.closeAllConnections();
+    empty.close();
+  });
   const baseUrl = `http://127.0.0.1:${(empty.address() as AddressInfo).port}/v1`;
   const other = { name: 'other', call: async () => 'instead' };
   const chain = registry.chain('answer', [provider(baseUrl), other]);
