@@ -14,8 +14,16 @@ import {
 } from './queues/index.ts';
 import { systemClock } from './shared/clock.ts';
 import { SpillwayError } from './shared/errors.ts';
-import { createDefaultLogger, createMaskingLogger, type Logger, silentLogger } from './shared/logger.ts';
+import {
+  createDefaultLogger,
+  createMaskingLogger,
+  isLogger,
+  type Logger,
+  loggerMethods,
+  silentLogger,
+} from './shared/logger.ts';
 import { closeOnSignals } from './shared/signals.ts';
+import { noSuchOption } from './shared/unknown-option.ts';
 
 export interface SpillwayOptions<D extends QueueDeclarations = readonly string[]> extends ConfigOptions {
   /**
@@ -174,8 +182,6 @@ const knownOptions = {
   environment: true,
 } as const satisfies Record<keyof SpillwayOptions, true>;
 
-const loggerMethods = ['debug', 'info', 'warn', 'error'] as const;
-
 function checkOwnOptions(options: SpillwayOptions<QueueDeclarations>): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new SpillwayError(
@@ -184,14 +190,16 @@ function checkOwnOptions(options: SpillwayOptions<QueueDeclarations>): void {
       { details: { option: 'options', range: 'an object' } },
     );
   }
-  const unknown = Object.entries(options).find(([name]) => !Object.hasOwn(knownOptions, name));
+  const unknown = Object.keys(options).find(name => !Object.hasOwn(knownOptions, name));
   if (unknown !== undefined) {
-    const range = `absent: there is no such option (there are ${Object.keys(knownOptions).join(', ')})`;
-    throw wrong(unknown[0], range, typeof unknown[1]);
+    throw noSuchOption('', unknown, Object.keys(knownOptions));
   }
-  const { logger, handleSignals, queues } = options;
-  if (logger && !loggerMethods.every(method => typeof logger[method] === 'function')) {
+  const { logger, handleSignals, queues, cache } = options;
+  if (logger && !isLogger(logger)) {
     throw wrong('logger', `false or an object with the methods ${loggerMethods.join(', ')}`, typeof logger);
+  }
+  if (cache !== undefined && (typeof cache !== 'object' || cache === null)) {
+    throw wrong('cache', 'an object, as in { cache: { enabled: false } }', typeof cache);
   }
   if (handleSignals !== undefined && typeof handleSignals !== 'boolean') {
     throw wrong('handleSignals', 'true or false', typeof handleSignals);

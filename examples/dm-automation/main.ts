@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from '../../src/index.ts';
 import { DEFAULT_PORT, startApp } from './app.ts';
 import { githubDeliveries, metaDeliveries } from './payloads.ts';
-import { curlCommands, progressLine, usesTable } from './print.ts';
+import { curlCommands, faultText, progressLine, usesTable } from './print.ts';
 import { JobWatch, replay } from './replay.ts';
 
 const { env } = process;
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
       verifyToken: secretFrom('META_VERIFY_TOKEN').secret,
     },
     ...(wanted === undefined ? {} : { port: wanted }),
-    server: { onError: error => console.error('webhook server:', error) },
+    server: { onError: error => console.error(`webhook server: ${faultText(error)}`) },
   });
   stopOnSignal(app.close);
 

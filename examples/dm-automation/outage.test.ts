@@ -4,6 +4,7 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { startRedis } from '../../test/servers/index.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { startApp } from './app.ts';
+import { faultText } from './print.ts';
 import { githubDelivery, post, SECRETS } from './testing.ts';
 
 /** Writes each command before it answers: what it has acknowledged is there again after kill -9. */
@@ -14,6 +15,7 @@ async function appOnRedis() {
   onTestFinished(() => redis.stop());
   const lines: string[] = [];
   const write = (_details: object, message: string) => void lines.push(message);
+  const faults: string[] = [];
   const dataDir = tempDir('dm-automation');
   const app = await startApp({
     dataDir,
@@ -22,12 +24,13 @@ async function appOnRedis() {
     secrets: SECRETS,
     port: 0,
     worker: { concurrency: 4 },
+    server: { onError: error => faults.push(faultText(error)) },
   });
   onTestFinished(() => app.close());
   const stats = async () => (await (await fetch(`${app.url}/api/jobs/stats`)).json()) as Stats;
   const reaches = (state: string) =>
     vi.waitFor(async () => expect((await stats()).failover.state).toBe(state), WAIT);
-  return { app, redis, dataDir, lines, stats, reaches };
+  return { app, redis, dataDir, lines, faults, stats, reaches };
 }
 
 interface Stats {
@@ -89,7 +92,7 @@ it('goes on when its Redis is killed, and gives back what came in meanwhile', as
 });
 
 it('answers 503 and when to come again, for what only Redis knows and for what nothing can keep', async () => {
-  const { app, redis, dataDir, reaches } = await appOnRedis();
+  const { app, redis, dataDir, faults, reaches } = await appOnRedis();
   await app.worker.pause();
   expect(await post(app.url, githubDelivery('before'))).toMatchObject({ status: 202 });
   await redis.kill();
@@ -98,6 +101,7 @@ it('answers 503 and when to come again, for what only Redis knows and for what n
   expect(look.status).toBe(503);
   expect(look.headers.get('retry-after')).toBe('2');
   expect(await look.json()).toMatchObject({ code: 'SPILLWAY_PRIMARY_AWAY' });
+  expect(faults, 'a line, and no stack').toEqual([expect.stringMatching(/^SPILLWAY_PRIMARY_AWAY: [^\n]+$/)]);
 
   rmSync(join(dataDir, 'queue.db'));
   const refused = await vi.waitFor(async () => {

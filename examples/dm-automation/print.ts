@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { isSpillwayError } from '../../src/index.ts';
 import type { AutomationUse } from './automations.ts';
 
 /** A progress line: redrawn in place on a terminal, a line at each quarter elsewhere. */
@@ -33,6 +35,13 @@ function cut(text: string, width: number): string {
 /** Names come from strangers: no control characters reach a terminal. */
 function printable(text: string): string {
   return text.replace(/\p{C}/gu, '?');
+}
+
+/** What went wrong on our side: a line for an outage, which says where it comes from; for a bug, with its stack. */
+export function faultText(error: unknown): string {
+  if (!isSpillwayError(error)) return inspect(error);
+  const cause = error.cause instanceof Error ? ` (${error.cause.message.split('\n')[0]})` : '';
+  return `${error.code}: ${error.message}${cause}`;
 }
 
 export interface CurlOptions {

@@ -16,7 +16,14 @@ interface HttpErrorLike extends ResponseLike {
   readonly response?: ResponseLike | null;
   readonly code?: unknown;
   readonly type?: unknown;
-  readonly error?: { readonly code?: unknown; readonly type?: unknown; readonly error?: unknown } | null;
+  readonly error?: ErrorBody | null;
+}
+
+interface ErrorBody {
+  readonly code?: unknown;
+  readonly type?: unknown;
+  readonly message?: unknown;
+  readonly error?: unknown;
 }
 
 const REQUEST_AT_FAULT: ReadonlySet<unknown> = new Set([
@@ -31,6 +38,9 @@ const REQUEST_AT_FAULT: ReadonlySet<unknown> = new Set([
 const NOT_THE_SERVER = 'invalid_request_error';
 const SAYS_MORE: ReadonlySet<unknown> = new Set([401, 402, 403, 407, 429]);
 
+/** What Anthropic says of an empty account, which for the rest looks like any request at fault. */
+const EMPTY_ACCOUNT = 'credit_balance_too_low';
+
 /** A key that is refused, an account that is empty: whatever the status, often 429 or 400, waiting does not help. */
 const CREDENTIALS: ReadonlySet<unknown> = new Set([
   'invalid_api_key',
@@ -40,8 +50,15 @@ const CREDENTIALS: ReadonlySet<unknown> = new Set([
   'billing_hard_limit_reached',
   'billing_not_active',
   'billing_error',
-  'credit_balance_too_low',
+  EMPTY_ACCOUNT,
 ]);
+
+/** The code that is missing where only the message tells. At its beginning: further on it may quote the request. */
+export function codeInMessage(message: unknown): string | undefined {
+  return typeof message === 'string' && /^your credit balance is too low\b/i.test(message)
+    ? EMPTY_ACCOUNT
+    : undefined;
+}
 
 /** What a response says about its service: for calls that answer a failure with a response, as fetch does. */
 export function classifyResponse(response: unknown): Verdict {
@@ -95,8 +112,8 @@ function codesOf(like: HttpErrorLike): unknown[] {
     if (typeof holder !== 'object' || holder === null) continue;
     let inner: unknown = (holder as HttpErrorLike).error;
     for (let depth = 0; depth < 2 && typeof inner === 'object' && inner !== null; depth += 1) {
-      const { code, type, error } = inner as NonNullable<HttpErrorLike['error']>;
-      codes.push(code, type);
+      const { code, type, message, error } = inner as ErrorBody;
+      codes.push(code, type, codeInMessage(message));
       inner = error;
     }
   }

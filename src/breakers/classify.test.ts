@@ -43,6 +43,39 @@ describe('an error', () => {
       'success',
     ],
     [
+      'an empty account, as Anthropic’s SDK tells it',
+      {
+        status: 400,
+        error: {
+          type: 'error',
+          error: {
+            type: 'invalid_request_error',
+            message:
+              'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.',
+          },
+        },
+      },
+      'credentials',
+    ],
+    [
+      'an empty account of Anthropic’s, as axios keeps the body',
+      {
+        response: {
+          status: 400,
+          data: { error: { type: 'invalid_request_error', message: 'Your credit balance is too low.' } },
+        },
+      },
+      'credentials',
+    ],
+    [
+      'a question that speaks of one',
+      {
+        status: 400,
+        error: { error: { type: 'invalid_request_error', message: 'bad: "Your credit balance is too low"' } },
+      },
+      'success',
+    ],
+    [
       'a wrong key, as OpenAI’s SDK tells it',
       { status: 401, code: 'invalid_api_key', type: 'invalid_request_error' },
       'credentials',

@@ -10,6 +10,11 @@ export interface SetMode {
   reason?: string;
   /** After so long the breaker goes by its options again: ms, or '30s', '10m', '2h', '7d'. Above 0, at most a year. Default: never. */
   expiresIn?: number | string;
+  /**
+   * Of `breakers.setMode`: true also for a breaker that this process does not have, as a web process has none of its workers'.
+   * Those that have it follow, and those that will. Needs a file they share. Default false: such a name is taken for a mistake.
+   */
+  elsewhere?: boolean;
 }
 
 /** A mode that was set by hand, and stands before what the options say. */
@@ -57,13 +62,23 @@ const LONGEST_MS = 365 * 86_400_000;
 export function checkOverride(
   breaker: string,
   mode: unknown,
-  { by, reason, expiresIn, ...rest }: SetMode,
+  given: SetMode,
 ): { by?: string; reason?: string; expiresInMs: number | undefined } {
   if (mode !== null) checkMode(breaker, mode);
+  if (typeof given !== 'object' || given === null)
+    throw invalid(breaker, 'change', 'an object { by, reason, expiresIn }', given);
+  const { by, reason, expiresIn, elsewhere, ...rest } = given;
   const [unknown] = Object.entries(rest);
   if (unknown !== undefined) {
-    throw invalid(breaker, unknown[0], 'absent: with a mode there are by, reason, expiresIn', unknown[1]);
+    throw invalid(
+      breaker,
+      unknown[0],
+      'absent: with a mode there are by, reason, expiresIn, elsewhere',
+      unknown[1],
+    );
   }
+  if (elsewhere !== undefined && typeof elsewhere !== 'boolean')
+    throw invalid(breaker, 'elsewhere', 'true or false', elsewhere);
   checkText(breaker, 'by', by, 200);
   checkText(breaker, 'reason', reason, 500);
   const expiresInMs = expiresIn === undefined ? undefined : parseDuration(expiresIn);

@@ -48,6 +48,18 @@ export class Overrides {
     return this.#inForce.get(breaker);
   }
 
+  /** Whether other processes hear of what is set here. */
+  get reachOthers(): boolean {
+    return this.#store !== undefined;
+  }
+
+  /** Whether a mode is set for it now, by whatever process. */
+  knows(breaker: string): boolean {
+    this.#endOverdue();
+    this.#lookNow();
+    return this.#inForce.has(breaker);
+  }
+
   /** From now on the breaker follows; the mode that is set for it already it takes up before this returns. */
   join(breaker: string, follow: Follow): void {
     this.#endOverdue();

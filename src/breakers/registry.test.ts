@@ -56,7 +56,9 @@ it('changes modes by name, and says all that happens in the log, with nothing se
   breaker.close();
   breakers.setMode('api', 'disabled', { by: 'ada', reason: 'trial' });
   breaker.configure({ timeoutMs: 5 });
-  expect(() => breakers.setMode('other', 'disabled')).toThrow('There is no breaker "other"; known are: api');
+  expect(() => breakers.setMode('other', 'disabled')).toThrow(
+    'There is no breaker "other" in this process; known are: api',
+  );
   expect(() => breakers.setMode('api', 'off' as 'disabled')).toThrow('Option mode of breaker "api"');
   expect(lines.map(({ level, message }) => [level, message])).toEqual([
     ['warn', 'Breaker api opened for 60000 ms: credentials'],

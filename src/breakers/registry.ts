@@ -30,7 +30,10 @@ export interface Breakers extends Pick<EventEmitter<BreakersEvents>, 'on' | 'onc
   stats(): Record<string, BreakerStats>;
   /** The breaker of this name. Throws SPILLWAY_UNKNOWN_BREAKER. */
   get(name: string): Breaker<never[], unknown>;
-  /** As `Breaker.setMode`. Throws SPILLWAY_UNKNOWN_BREAKER and as that does. */
+  /**
+   * As `Breaker.setMode`; with `elsewhere: true`, and for a name for which a mode is set, also where only other processes have
+   * that breaker. Throws SPILLWAY_UNKNOWN_BREAKER and as that does.
+   */
   setMode(name: string, mode: BreakerMode | null, change?: SetMode): Promise<void>;
   /** A `fetch` behind a breaker. */
   readonly fetch: GuardFetch;
@@ -137,16 +140,40 @@ export class BreakerRegistry extends EventEmitter<BreakersEvents> implements Bre
   get(name: string): Breaker<never[], unknown> {
     const known = this.#breakers.get(name);
     if (known !== undefined) return known.breaker;
-    const names = [...this.#breakers.keys()];
-    throw new SpillwayError(
+    throw this.#unknown(name, '');
+  }
+
+  #unknown(name: unknown, mend: string): SpillwayError {
+    const known = [...this.#breakers.keys()];
+    const breaker = String(name).slice(0, 100);
+    return new SpillwayError(
       'SPILLWAY_UNKNOWN_BREAKER',
-      `There is no breaker ${JSON.stringify(String(name).slice(0, 100))}; known are: ${names.join(', ') || 'none'}`,
-      { details: { breaker: String(name).slice(0, 100), known: names } },
+      `There is no breaker ${JSON.stringify(breaker)} in this process; known are: ${known.join(', ') || 'none'}${mend}`,
+      { details: { breaker, known } },
     );
   }
 
-  setMode(name: string, mode: BreakerMode | null, change?: SetMode): Promise<void> {
-    return this.get(name).setMode(mode, change);
+  setMode(name: string, mode: BreakerMode | null, change: SetMode = {}): Promise<void> {
+    const known = this.#breakers.get(name);
+    return known === undefined ? this.#setElsewhere(name, mode, change) : known.breaker.setMode(mode, change);
+  }
+
+  #setElsewhere(name: string, mode: BreakerMode | null, change: SetMode): Promise<void> {
+    checkName('breaker', name);
+    const asked = change?.elsewhere === true;
+    if (!this.#overrides.reachOthers)
+      throw this.#unknown(name, asked ? '; there is no file by which another process would hear of it' : '');
+    if (!asked && !this.#overrides.knows(name))
+      throw this.#unknown(name, '; if only another process has it, set it with elsewhere: true');
+    const keeping = this.#overrides.set(name, mode, change);
+    const what = mode === null ? 'free of a mode set by hand' : mode;
+    const { by, reason } = change;
+    const about = { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) };
+    const message = `Breaker ${name} of other processes is ${what}${said(about)}`;
+    const told = keeping.then(() => this.#logger.warn({ breaker: name, mode, ...about }, message));
+    // Who does not wait for it must not end because of it.
+    told.catch(() => undefined);
+    return told;
   }
 
   readonly fetch = ((name: string, options?: GuardOptions, fetch?: FetchLike) =>

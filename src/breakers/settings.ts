@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { SpillwayError } from '../shared/errors.ts';
+import { alternatives } from '../shared/unknown-option.ts';
 import { classifyError } from './classify.ts';
 import type { MachineSettings } from './machine.ts';
 import { presets } from './presets.ts';
@@ -147,8 +148,8 @@ export function resolveOptions<A extends unknown[], R>(
   breaker: string,
   given: BreakerOptions<A, R>,
 ): FullOptions<A, R> {
-  const { preset, mode, withContext, classify, classifyResult, fallback, ...settings } = given;
   check(breaker, given, { ...rules, ...optionRules });
+  const { preset, mode, withContext, classify, classifyResult, fallback, ...settings } = given;
   const base: BreakerOptions = preset === undefined ? {} : presets[preset];
   return {
     ...completeSettings(breaker, merge(base, settings)),
@@ -244,17 +245,33 @@ export function checkFunction(breaker: string, fn: unknown): void {
   );
 }
 
+/** What a guard is given to guard. Without its value: a client may hold a password. */
+export function checkGuarded(
+  breaker: string,
+  option: string,
+  value: unknown,
+  methods: readonly string[],
+  what: string,
+): void {
+  checkName('breaker', breaker);
+  const given = (value ?? {}) as Record<string, unknown>;
+  if (methods.every(method => typeof given[method] === 'function')) return;
+  throw invalid(breaker, option, `${what}, with ${methods.join(' and ')}`, typeof value);
+}
+
 function check(breaker: string, given: object, known: Readonly<Record<string, Rule>>): void {
+  if (typeof given !== 'object' || given === null) throw invalid(breaker, 'options', 'an object', given);
   for (const [option, value] of Object.entries(given)) {
     if (value === undefined) continue;
     const rule = Object.hasOwn(known, option) ? known[option] : undefined;
     if (rule === undefined) {
       const instead = Object.hasOwn(fromOpossum, option)
         ? `opossum's ${option} is ${fromOpossum[option]} here`
-        : `there are ${Object.keys(known).join(', ')}`;
+        : undefined;
       // A text or an object that nobody knows may be a secret.
       const told = typeof value === 'number' || typeof value === 'boolean' ? value : typeof value;
-      throw invalid(breaker, option, `absent: there is no such option (${instead})`, told);
+      const others = instead === undefined ? alternatives(option, Object.keys(known)) : ` (${instead})`;
+      throw invalid(breaker, option, `absent: there is no such option${others}`, told);
     }
     if (!rule.accepts(value)) throw invalid(breaker, option, rule.range, value);
   }

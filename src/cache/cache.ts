@@ -10,7 +10,7 @@ import { Journal } from './journal/index.ts';
 import { Memory } from './memory.ts';
 import { Namespace } from './namespace.ts';
 import { closedError } from './namespace-checks.ts';
-import { checkCacheOptions } from './options.ts';
+import { checkCacheOptions, checkEnabled } from './options.ts';
 import { type LinkOptions, RedisLink } from './redis/link.ts';
 import { LoadLock } from './redis/load-lock.ts';
 import { Questions } from './redis/questions.ts';
@@ -42,6 +42,7 @@ class TieredCache implements Cache {
   readonly #events = new EventEmitter();
   readonly #namespaces = new Map<string, { namespace: AnyNamespace; options: object }>();
   readonly #minutes: NodeJS.Timeout;
+  readonly #toldUncacheable = new Set<string>();
   #news: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
@@ -67,6 +68,7 @@ class TieredCache implements Cache {
         this.#open({ target, prefix, timeoutMs: redisTimeoutMs, clock, random }, versions, options.journal),
       enabled,
       closed: false,
+      uncacheable: (namespace, error) => this.#uncacheable(namespace, error),
       emit,
     };
     this.#minutes = setInterval(() => this.#eachMinute(), MINUTE_MS).unref();
@@ -154,6 +156,7 @@ class TieredCache implements Cache {
   }
 
   setEnabled(enabled: boolean): void {
+    checkEnabled(enabled);
     if (enabled === this.#core.enabled) return;
     this.#core.enabled = enabled;
     // What is in memory saw none of the changes made meanwhile.
@@ -250,6 +253,16 @@ class TieredCache implements Cache {
       );
   }
 
+  #uncacheable(namespace: string, error: unknown): void {
+    if (this.#toldUncacheable.has(namespace)) return;
+    this.#toldUncacheable.add(namespace);
+    const why = error instanceof Error ? error.message : String(error);
+    this.#logger.warn(
+      { namespace, err: error },
+      `The cache namespace ${namespace} has a value that is passed on and not kept, so it is loaded at each read: ${why}`,
+    );
+  }
+
   /** The common time went far back: what was made by the clock that was ahead is of no use. */
   #forgetVersions(): void {
     this.#core.memory.clear();
@@ -285,7 +298,8 @@ function sameSettings(one: object, other: object): boolean {
   return differing(one, other).length === 0;
 }
 
-function differing(one: object, other: object): string[] {
+function differing(one: object, given: object): string[] {
+  const other = given ?? {};
   const names = new Set([...Object.keys(one), ...Object.keys(other)]);
   return [...names].filter(name => Reflect.get(one, name) !== Reflect.get(other, name));
 }

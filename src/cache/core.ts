@@ -35,5 +35,7 @@ export interface Core {
   readonly redis: SecondTier | undefined;
   enabled: boolean;
   closed: boolean;
+  /** A value could not be kept: whoever reads the log is told once of each namespace. */
+  uncacheable(namespace: string, error: unknown): void;
   emit<E extends keyof CacheEvents>(event: E, ...args: CacheEvents[E]): void;
 }

@@ -1,4 +1,6 @@
 import { SpillwayError } from '../shared/errors.ts';
+import { noSuchOption } from '../shared/unknown-option.ts';
+import type { GetOptions, SetOptions } from './types.ts';
 
 export function closedError(): SpillwayError {
   return new SpillwayError('SPILLWAY_CLOSED', 'This cache is closed');
@@ -9,6 +11,43 @@ export function noLoader(namespace: string, call: string): SpillwayError {
     'SPILLWAY_INVALID_OPTION',
     `${call}() of the cache namespace ${namespace} needs the option load or loadMany`,
     { details: { option: 'load', namespace } },
+  );
+}
+
+const optionsOf = {
+  get: ['load'],
+  set: ['ttl', 'tags', 'wait'],
+} as const satisfies { get: (keyof GetOptions<never, never>)[]; set: (keyof SetOptions)[] };
+
+/** What is given with a call, beside the key: `set(key, value, '10m')` keeps it no ten minutes. @throws SpillwayError SPILLWAY_INVALID_OPTION */
+export function checkCall(namespace: string, call: keyof typeof optionsOf, options: object): void {
+  const known: readonly string[] = optionsOf[call];
+  const of = `${call}() of the cache namespace ${namespace}`;
+  if (typeof options !== 'object' || options === null) {
+    const range = `an object { ${known.join(', ')} }`;
+    throw wrongCall(of, 'options', range, options, namespace);
+  }
+  for (const option in options) {
+    if (!known.includes(option)) throw noSuchOption(of, option, known, { namespace });
+  }
+  const { load, wait } = options as { load?: unknown; wait?: unknown };
+  if (load !== undefined && typeof load !== 'function')
+    throw wrongCall(of, 'load', 'a function', load, namespace);
+  if (wait !== undefined && typeof wait !== 'boolean')
+    throw wrongCall(of, 'wait', 'true or false', wait, namespace);
+}
+
+/** @throws SpillwayError SPILLWAY_INVALID_OPTION */
+export function checkKeys(namespace: string, keys: unknown): void {
+  if (Array.isArray(keys)) return;
+  throw wrongCall(`getMany() of the cache namespace ${namespace}`, 'keys', 'a list of keys', keys, namespace);
+}
+
+function wrongCall(of: string, option: string, range: string, value: unknown, namespace: string) {
+  return new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `Option ${option} of ${of} must be ${range}; received a value of type ${typeof value}`,
+    { details: { option, namespace, range } },
   );
 }
 

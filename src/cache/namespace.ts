@@ -7,7 +7,7 @@ import { LEAD_US } from './entry/versions.ts';
 import { HeardTags } from './heard-tags.ts';
 import { Loading } from './loading.ts';
 import { CHANGED, type Owner } from './memory.ts';
-import { checkTags, closedError, noLoader } from './namespace-checks.ts';
+import { checkCall, checkKeys, checkTags, closedError, noLoader } from './namespace-checks.ts';
 import { type Read, ReadPath } from './read-path.ts';
 import { countKeys } from './redis/count-keys.ts';
 import { RedisReader } from './redis/reader.ts';
@@ -19,6 +19,7 @@ import type { CacheNamespace, GetOptions, SetOptions, WarmOptions, WarmReport } 
 import { warm } from './warm.ts';
 
 const NO_TAGS: readonly string[] = [];
+const NO_OPTIONS: SetOptions = {};
 
 /** A namespace of a cache: the way of a read through the tiers, and of a change out to all of them. */
 export class Namespace<K, V> implements CacheNamespace<K, V> {
@@ -83,6 +84,7 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
 
   async get(key: K, options?: GetOptions<K, V>): Promise<V> {
     const { memory, clock } = this.#core;
+    if (options !== undefined) checkCall(this.name, 'get', options);
     const text = this.keys.text(key);
     const entry = this.#owner.byKey.get(text);
     if (entry !== undefined && this.#path.isOn(options?.load) && this.#entries.isTrusted(entry)) {
@@ -106,7 +108,8 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     return { name, key, once: options?.load, held };
   }
 
-  getMany(keys: readonly K[]): Promise<V[]> {
+  async getMany(keys: readonly K[]): Promise<V[]> {
+    checkKeys(this.name, keys);
     return Promise.all(keys.map(key => this.get(key)));
   }
 
@@ -122,8 +125,10 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     return { value: isHit ? (entry.value as V) : undefined };
   }
 
-  async set(key: K, value: V, { ttl, tags, wait }: SetOptions = {}): Promise<void> {
+  async set(key: K, value: V, options: SetOptions = NO_OPTIONS): Promise<void> {
     if (this.#core.closed) throw closedError();
+    if (options !== NO_OPTIONS) checkCall(this.name, 'set', options);
+    const { ttl, tags, wait } = options;
     const name = this.keys.entry(key);
     const kept = keep(value);
     const ttlMs = ttl === undefined ? this.#settings.ttlMs(value, key) : ttlInMs(this.name, ttl);
@@ -177,7 +182,8 @@ export class Namespace<K, V> implements CacheNamespace<K, V> {
     entries: Iterable<readonly [K, V]> | AsyncIterable<readonly [K, V]>,
     options?: WarmOptions,
   ): Promise<WarmReport> {
-    return warm(entries, ([key, value]) => this.set(key, value, { wait: true }), this.#core.clock, options);
+    const set = async ([key, value]: readonly [K, V]) => this.set(key, value, { wait: true });
+    return warm(entries, set, this.#core.clock, options);
   }
 
   stats(): NamespaceStats {

@@ -225,6 +225,7 @@ export class ReadPath<K, V> {
       return { kept: kept.value as V, written: entries.put(name, kept, terms, gen, 'may be lost') };
     } catch (error) {
       counts.uncacheable++;
+      core.uncacheable(namespace, error);
       core.emit('refresh-error', { namespace, error });
       return notKept;
     }

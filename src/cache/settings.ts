@@ -1,5 +1,6 @@
 import { durationRange, parseDuration } from '../shared/duration.ts';
 import { SpillwayError } from '../shared/errors.ts';
+import { noSuchOption } from '../shared/unknown-option.ts';
 import type { Keys } from './entry/codec.ts';
 import type { KeyRing, NamespaceOptions } from './types.ts';
 
@@ -98,7 +99,7 @@ export function settingsOf<K, V>(namespace: string, given: NamespaceOptions<K, V
     eagerRefresh: check.number('eagerRefresh', options.eagerRefresh, 0, 1),
     jitter: check.number('jitter', options.jitter, 0, 0.5),
     compressAbove: check.number('compressAbove', options.compressAbove, 0, Number.POSITIVE_INFINITY),
-    encryption: options.encryption && keysOf(check, options.encryption),
+    encryption: options.encryption === undefined ? undefined : keysOf(check, options.encryption),
     lock: check.boolean('lock', options.lock),
     memory: check.boolean('memory', options.memory),
     redis: check.boolean('redis', options.redis),
@@ -125,7 +126,11 @@ function shortNull(ttl: unknown): number {
 
 const idRange = 'the name of one of its keys, 1 to 32 bytes';
 
-function keysOf(check: Check, { current, keys }: KeyRing): Keys {
+/** Whoever gives nothing where a key should be, from an environment that lacks it, must not store what everybody can read. */
+function keysOf(check: Check, ring: KeyRing): Keys {
+  if (typeof ring !== 'object' || ring === null)
+    throw check.invalid('encryption', 'an object { current, keys }', ring === null ? null : 'another');
+  const { current, keys } = ring;
   const known = new Map<string, Uint8Array>();
   for (const [id, key] of Object.entries(keys ?? {})) {
     const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : key;
@@ -173,14 +178,9 @@ class Check {
     if (value !== undefined && typeof value !== 'function') throw this.invalid(option, 'a function', value);
   }
 
-  /** Without its value, which may be a misspelt secret. */
   unknown(option: string): SpillwayError {
     const namespace = this.#namespace;
-    return new SpillwayError(
-      'SPILLWAY_INVALID_OPTION',
-      `Option ${option} of the cache namespace ${namespace} must be absent: there is no such option; there are ${Object.keys(known).join(', ')}`,
-      { details: { option, namespace, range: 'absent' } },
-    );
+    return noSuchOption(`the cache namespace ${namespace}`, option, Object.keys(known), { namespace });
   }
 
   invalid(option: string, range: string, value: unknown): SpillwayError {

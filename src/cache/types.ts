@@ -208,7 +208,10 @@ export interface Cache {
   readonly used: boolean;
   /** Whether it is on: see `setEnabled`. */
   readonly enabled: boolean;
-  /** Off: every `get` goes to the loader, changes still reach Redis. On again: what is in memory is checked before use. */
+  /**
+   * Off: every `get` goes to the loader, changes still reach Redis. On again: what is in memory is checked before use.
+   * Throws SPILLWAY_INVALID_OPTION.
+   */
   setEnabled(enabled: boolean): void;
   on<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this;
   off<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this;

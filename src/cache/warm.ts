@@ -1,9 +1,12 @@
 import type { Clock } from '../shared/clock.ts';
 import { SpillwayError } from '../shared/errors.ts';
+import { noSuchOption } from '../shared/unknown-option.ts';
 import type { WarmOptions, WarmReport } from './types.ts';
 
 const PROGRESS_EVERY_MS = 100;
 const MOST_AT_A_TIME = 1_000;
+
+const known: readonly string[] = ['onProgress', 'concurrency'] satisfies (keyof WarmOptions)[];
 
 /** Takes all items of a source, some at a time, and counts what became of them. */
 export async function warm<T>(
@@ -40,7 +43,11 @@ export async function warm<T>(
 }
 
 /** @throws SpillwayError SPILLWAY_INVALID_OPTION */
-function checked(source: unknown, { onProgress, concurrency = 50 }: WarmOptions) {
+function checked(source: unknown, options: WarmOptions) {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  const unknown = Object.keys(options).find(option => !known.includes(option));
+  if (unknown !== undefined) throw noSuchOption('warming a cache', unknown, known);
+  const { onProgress, concurrency = 50 } = options;
   const iterable =
     typeof source === 'string' ||
     (typeof source === 'object' &&

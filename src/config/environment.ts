@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { SpillwayError } from '../shared/errors.ts';
 import { maskText } from '../shared/secrets.ts';
+import { nearestOption } from '../shared/unknown-option.ts';
 import { parseRedisUrl, redisUrlRange } from './redis-url.ts';
 import { engineChoices, journalModes } from './types.ts';
 
@@ -104,6 +105,19 @@ export const redisNames = [
   'REDIS_MAX_RETRIES',
   'REDIS_RETRY_DELAY',
 ] as const satisfies readonly EnvironmentName[];
+
+/** Names that begin as ours do and are none of them, with the one that was most likely meant. */
+export function misspeltVariables(
+  environment: Readonly<Record<string, string | undefined>>,
+): { name: string; meant: string }[] {
+  const ours = environmentNames.filter(name => name.startsWith(OURS));
+  return Object.keys(environment)
+    .filter(name => name.startsWith(OURS) && !Object.hasOwn(variables, name))
+    .map(name => ({ name, meant: nearestOption(name, ours) }))
+    .filter(each => each.meant !== undefined) as { name: string; meant: string }[];
+}
+
+const OURS = 'SPILLWAY_';
 
 /**
  * Parses the variables Spillway knows, but those in `except`, and ignores all others.

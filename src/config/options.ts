@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { SpillwayError } from '../shared/errors.ts';
+import { noSuchOption } from '../shared/unknown-option.ts';
+import { checkPostgresOptions } from './postgres-options.ts';
 import { redisOptionsOf } from './redis-target.ts';
 import { redisUrlRange } from './redis-url.ts';
 import { type ConfigOptions, engineChoices, journalModes } from './types.ts';
@@ -68,13 +70,17 @@ export function checkOptions(options: ConfigOptions): void {
   const result = optionsSchema.safeParse(options);
   if (result.success) {
     if (options.redis !== undefined) redisOptionsOf(options.redis);
+    checkPostgresOptions(options.postgres);
     return;
   }
   const path = result.error.issues[0]?.path.map(String) ?? [];
   const unknownKey = result.error.issues.find(issue => issue.code === 'unrecognized_keys')?.keys[0];
   const option = [...path, ...(unknownKey === undefined ? [] : [unknownKey])].join('.') || 'options';
-  const range =
-    ranges[option] ?? (unknownKey === undefined ? ranges[path[0] ?? ''] : 'absent: there is no such option');
+  if (unknownKey !== undefined) {
+    const inside = Object.keys(ranges).filter(name => name.startsWith(`${path.join('.')}.`));
+    throw noSuchOption('', option, inside);
+  }
+  const range = ranges[option] ?? ranges[path[0] ?? ''];
   let received: unknown = options;
   for (const step of option === 'options' ? [] : option.split('.')) {
     received = (received as Record<string, unknown> | undefined)?.[step];

@@ -1,4 +1,5 @@
 import { SpillwayError } from '../shared/errors.ts';
+import { mistakenRedisOption } from './redis-options.ts';
 import { parseRedisUrl, redisUrlRange } from './redis-url.ts';
 import type { RedisTarget } from './types.ts';
 
@@ -12,12 +13,35 @@ export function redisOptionsOf(given: string | RedisTarget): RedisTarget {
     const parsed = parseRedisUrl(given);
     if ('options' in parsed) return parsed.options;
     const shown = `a text (not shown: it may hold a secret); ${parsed.reason}`;
-    throw invalid('redis', `${redisUrlRange}, or ioredis options`, shown);
+    throw invalid('redis', range, shown);
+  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || isClient(given)) {
+    const received = isClient(given)
+      ? 'a client'
+      : `a value of type ${Array.isArray(given) ? 'list' : typeof given}`;
+    throw invalid('redis', range, `${received}; every part opens its own connections`);
+  }
+  const mistaken = mistakenRedisOption(given);
+  if (mistaken !== undefined) {
+    const { option, meant } = mistaken;
+    // Without its value, which may be a password.
+    throw invalid(`redis.${option}`, 'absent: there is no such option', `one; it is called ${meant}`);
   }
   const wrong = faults.find(fault => fault.has(given));
   if (wrong === undefined) return { ...given };
   const [, field = ''] = wrong.option.split('.');
-  throw invalid(wrong.option, wrong.range, show(given[field as keyof RedisTarget]));
+  const value: unknown = given[field as keyof RedisTarget];
+  // A password may be a number by mistake.
+  const open = typeof value === 'number' && (field === 'port' || field === 'db');
+  throw invalid(wrong.option, wrong.range, open ? String(value) : show(value));
+}
+
+const range = `${redisUrlRange}, or ioredis options`;
+
+/** BullMQ takes one where it asks for a connection. */
+function isClient(given: unknown): boolean {
+  const { duplicate, sendCommand } = (given ?? {}) as { duplicate?: unknown; sendCommand?: unknown };
+  return typeof duplicate === 'function' || typeof sendCommand === 'function';
 }
 
 const faults: readonly { option: string; range: string; has(target: RedisTarget): boolean }[] = [
@@ -30,6 +54,19 @@ const faults: readonly { option: string; range: string; has(target: RedisTarget)
     option: 'redis.port',
     range: 'a whole number from 1 to 65535',
     has: target => target.port != null && !isPort(target.port),
+  },
+  ...(['host', 'path', 'username', 'password', 'sentinelUsername', 'sentinelPassword'] as const).map(
+    name => ({
+      option: `redis.${name}`,
+      range: 'a text',
+      // A password of digits alone comes as a number from many a configuration file, and would not be the same one.
+      has: (target: RedisTarget) => target[name] != null && typeof target[name] !== 'string',
+    }),
+  ),
+  {
+    option: 'redis.db',
+    range: 'a whole number from 0 up',
+    has: target => target.db != null && !isDatabase(target.db),
   },
   {
     option: 'redis.sentinels',
@@ -64,13 +101,17 @@ function isPort(value: unknown): boolean {
   return Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65_535;
 }
 
+function isDatabase(value: unknown): boolean {
+  return /^\d{1,10}$/.test(String(value)) && (typeof value === 'string' || typeof value === 'number');
+}
+
 function isList(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every(each => typeof each?.host === 'string');
 }
 
 function show(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (value === null || typeof value === 'number') return String(value);
+  if (value === null) return 'null';
   return value === undefined ? 'nothing' : `a value of type ${typeof value}`;
 }
 

@@ -1,6 +1,7 @@
 import { SpillwayError } from '../shared/errors.ts';
-import { type ParsedEnvironment, parseEnvironment, redisNames } from './environment.ts';
+import { misspeltVariables, type ParsedEnvironment, parseEnvironment, redisNames } from './environment.ts';
 import { checkOptions } from './options.ts';
+import { unknownRedisOptions } from './redis-options.ts';
 import { clusterPrefix, redisOptionsOf } from './redis-target.ts';
 import {
   type Config,
@@ -29,6 +30,9 @@ export function resolveConfig(options: ConfigOptions = {}): Config {
   const withoutRedis = options.engine === 'sqlite' || options.engine === 'postgres';
   const environment = parseEnvironment(given, withoutRedis ? redisNames : []);
   const warnings: ConfigWarning[] = [];
+  for (const { name, meant } of misspeltVariables(given)) {
+    warnings.push({ name: 'misspelt-variable', message: `${name} is not read; did you mean ${meant}?` });
+  }
   const redis = redisAddress(options, environment, warnings);
   const postgres = options.postgres ?? environment.POSTGRES_URL;
   const primary = redis.source === undefined && postgres !== undefined ? 'postgres' : 'redis';
@@ -116,6 +120,13 @@ function redisAddress(
           'The Redis certificate is not verified (tls.rejectUnauthorized is false): anyone in between can read along',
       });
     }
+    const unknown = unknownRedisOptions(given);
+    if (unknown.length > 0) {
+      warnings.push({
+        name: 'redis-unknown-option',
+        message: `Unknown option of redis: ${unknown.join(', ')}; it is handed to ioredis, which ignores what it does not know`,
+      });
+    }
     return { options: given, source: 'the option redis is set' };
   }
   const password = environment.REDIS_PASSWORD;
@@ -127,6 +138,18 @@ function redisAddress(
       warnings.push({
         name: 'redis-url-and-host',
         message: `REDIS_URL and ${elsewhere ? 'REDIS_HOST' : 'REDIS_PORT'} name different places; REDIS_URL is used`,
+      });
+    }
+    if (url.db !== undefined && environment.REDIS_DB !== undefined && url.db !== environment.REDIS_DB) {
+      warnings.push({
+        name: 'redis-url-and-db',
+        message: `REDIS_URL names database ${url.db} and REDIS_DB ${environment.REDIS_DB}; that of REDIS_URL is used`,
+      });
+    }
+    if (password !== undefined && url.password !== undefined && url.password !== password) {
+      warnings.push({
+        name: 'redis-url-and-password',
+        message: 'REDIS_URL and REDIS_PASSWORD hold different passwords; that of REDIS_URL is used',
       });
     }
     return {
@@ -209,6 +232,13 @@ function chooseEngine(
   const asksForRedis = asked === 'redis' || (asked === 'failover' && primary === 'redis');
   if (asked === 'failover' && options.redis !== undefined && options.postgres !== undefined) {
     throw severalServers('leave out the one that is not to be the primary', 'only one of redis and postgres');
+  }
+  if (asked !== undefined && !asksForRedis && on.length > 0 && off.length === 0) {
+    const inCode = options.engine === asked;
+    warnings.push({
+      name: inCode ? 'switch-overruled' : 'contradictory-switches',
+      message: `${on.join(', ')} switches Redis on, but ${inCode ? `the option engine is ${asked}` : `SPILLWAY_ENGINE=${asked}`} and no job is kept in Redis; leave one of them out`,
+    });
   }
   if (asked !== undefined && options.engine === asked) {
     // Failover has the file to go on with, so it obeys; an engine that has nothing but Redis can't.

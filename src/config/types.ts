@@ -95,6 +95,10 @@ export interface ConfigWarning {
     | 'switch-without-redis'
     | 'switch-overruled'
     | 'redis-url-and-host'
+    | 'redis-url-and-db'
+    | 'redis-url-and-password'
+    | 'redis-unknown-option'
+    | 'misspelt-variable'
     | 'redis-tls-unverified'
     | 'standby-in-memory';
   message: string;

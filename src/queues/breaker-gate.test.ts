@@ -65,6 +65,15 @@ it('does not run a handler whose breaker is open', async () => {
   expect(handler).not.toHaveBeenCalled();
 });
 
+it('gives a job back for which all places were taken, and soon looks again', async () => {
+  const error = new SpillwayError('SPILLWAY_BREAKER_FULL', 'full', { details: { breaker: 'service' } });
+  const run = gateOf({ name: 'service', retryAfterMs: 0 }).run(job, 'token', () => Promise.reject(error));
+  await expect(run).rejects.toThrow(WaitingError);
+  expect([moved, paused]).toEqual([['token'], true]);
+  await vi.advanceTimersByTimeAsync(50);
+  expect([paused, resumes]).toEqual([false, 1]);
+});
+
 it('takes the name of a chain as well', async () => {
   const error = new SpillwayError('SPILLWAY_CHAIN_UNAVAILABLE', 'none', { details: { chain: 'answer' } });
   const run = gateOf({ name: 'answer', retryAfterMs: 0 }).run(job, 'token', () => Promise.reject(error));

@@ -19,10 +19,25 @@ export interface Pausable {
 /** A breaker may be closed by hand at any time, so it is asked this often while it is open, ms. */
 const LOOK_EVERY_MS = 250;
 const SHORTEST_WAIT_MS = 10;
+/** Nobody tells when one of a breaker's places is free again. */
+const FULL_WAIT_MS = 50;
+
+const REFUSALS: ReadonlySet<string> = new Set([
+  'SPILLWAY_BREAKER_OPEN',
+  'SPILLWAY_BREAKER_FULL',
+  'SPILLWAY_CHAIN_UNAVAILABLE',
+]);
+
+/** How long nothing is fetched at least. */
+function waitAfter({ code, details }: SpillwayError): number {
+  if (code === 'SPILLWAY_BREAKER_FULL') return FULL_WAIT_MS;
+  // Without a time a budget is spent, or all places of a chain are taken: no breaker tells when that is over.
+  return typeof details.retryAfterMs === 'number' ? SHORTEST_WAIT_MS : LOOK_EVERY_MS;
+}
 
 /**
- * Pauses a worker while the breaker of its handler is open: a job that finds it open goes back to the front of its queue
- * without having spent an attempt, and nothing is fetched until a call would be let through.
+ * Pauses a worker while the breaker of its handler is open: a job that finds it open, or full, goes back to the front of its
+ * queue without having spent an attempt, and nothing is fetched until a call would be let through.
  */
 export class BreakerGate {
   readonly #breaker: WorkerBreaker;
@@ -46,9 +61,7 @@ export class BreakerGate {
       return await handler();
     } catch (error) {
       if (!this.#isRefusal(error)) throw error;
-      // Without a time: a budget is spent, or all places are taken. No breaker tells when that is over.
-      const isKnown = typeof error.details.retryAfterMs === 'number';
-      return this.#giveBack(job, token, isKnown ? SHORTEST_WAIT_MS : LOOK_EVERY_MS);
+      return this.#giveBack(job, token, waitAfter(error));
     }
   }
 
@@ -92,7 +105,7 @@ export class BreakerGate {
   /** Of this very breaker: another one that is open is the handler's own affair. */
   #isRefusal(error: unknown): error is SpillwayError {
     if (!isSpillwayError(error)) return false;
-    if (error.code !== 'SPILLWAY_BREAKER_OPEN' && error.code !== 'SPILLWAY_CHAIN_UNAVAILABLE') return false;
+    if (!REFUSALS.has(error.code)) return false;
     const { breaker, chain } = error.details;
     return breaker === this.#breaker.name || chain === this.#breaker.name;
   }

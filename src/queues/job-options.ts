@@ -1,6 +1,7 @@
 import type { JobsOptions } from 'bullmq';
 import { PRIORITY_LIMIT } from 'bullmq';
 import { SpillwayError } from '../shared/errors.ts';
+import { misspeltOption } from './known-options.ts';
 import { describePlace, type PayloadPlace } from './payload.ts';
 
 type Check = (value: unknown) => boolean;
@@ -29,7 +30,7 @@ const backoff: Check = value => {
   );
 };
 
-const keep: Check = value => {
+export const keep: Check = value => {
   if (typeof value === 'boolean') return true;
   if (!isObject(value)) return whole(-1)(value);
   return (
@@ -38,7 +39,7 @@ const keep: Check = value => {
     (value.limit === undefined || whole(1)(value.limit))
   );
 };
-const keepRange =
+export const keepRange =
   'true, false, a whole number of jobs from -1 (all) up, or { age: seconds, count, limit } of whole numbers';
 
 /**
@@ -61,6 +62,12 @@ const rules: readonly Rule[] = [
   },
   { option: 'removeOnComplete', range: keepRange, accepts: keep },
   { option: 'removeOnFail', range: keepRange, accepts: keep },
+  { option: 'lifo', range: 'true or false', accepts: value => typeof value === 'boolean' },
+  {
+    option: 'parent',
+    range: 'an object { id, queue } of texts',
+    accepts: value => isObject(value) && typeof value.id === 'string' && typeof value.queue === 'string',
+  },
   { option: 'keepLogs', range: 'a whole number from 0 up', accepts: whole(0) },
   { option: 'stackTraceLimit', range: 'a whole number from 0 up', accepts: whole(0) },
   { option: 'sizeLimit', range: 'a whole number of bytes from 0 up', accepts: whole(0) },
@@ -93,6 +100,18 @@ export function checkJob(place: PayloadPlace, options: JobsOptions | undefined):
     throw refuse({ ...place, job: String(place.job) }, 'name', 'a text', typeof place.job);
   }
   if (options === undefined || options === null) return;
+  if (typeof options !== 'object')
+    throw refuse(place, 'options', 'an object { delay, attempts, … }', show(options));
+  const misspelt = misspeltOption('job', options);
+  if (misspelt !== undefined) {
+    const { option, meant } = misspelt;
+    throw refuse(
+      place,
+      option,
+      `absent: there is no such option; did you mean ${meant}?`,
+      show(Reflect.get(options, option)),
+    );
+  }
   const given = options as Record<string, unknown>;
   for (const { option, range, accepts } of rules) {
     const value = given[option];
@@ -100,6 +119,10 @@ export function checkJob(place: PayloadPlace, options: JobsOptions | undefined):
   }
   if (Object.hasOwn(given, 'debounce')) {
     throw refuse(place, 'debounce', 'absent: it is called deduplication since BullMQ 6', 'a value');
+  }
+  if (Object.hasOwn(given, 'repeat')) {
+    const range = 'absent: since BullMQ 6 it is upsertJobScheduler that repeats jobs';
+    throw refuse(place, 'repeat', range, show(given.repeat));
   }
   const together = dependencyOptions.filter(option => given[option]);
   if (together.length > 1) {

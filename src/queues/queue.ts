@@ -7,7 +7,7 @@ import {
 } from 'bullmq';
 import { SpillwayError } from '../shared/errors.ts';
 import type { Engine } from './engine.ts';
-import { checkJob, checkJobData, losesEverything, refuse, wholeMilliseconds } from './job-options.ts';
+import { checkJob, checkJobData, losesEverything, refuse, show, wholeMilliseconds } from './job-options.ts';
 import { type PayloadPlace, parsePayload } from './payload.ts';
 import { checkSchedule } from './schedule-options.ts';
 import type { StandardSchema } from './standard-schema.ts';
@@ -45,6 +45,15 @@ export class SpillwayQueue extends Queue {
     }
     const checked: BulkJobs = [];
     for (const [index, job] of jobs.entries()) {
+      if (typeof job !== 'object' || job === null) {
+        const given: unknown = job;
+        throw refuse(
+          { queue: this.name, job: 'of addBulk', index },
+          'it',
+          'an object { name, data, opts }',
+          show(given),
+        );
+      }
       const place = { queue: this.name, job: job.name, index };
       const data = await this.#check(place, job.data, job.opts);
       const opts = this.#complete(job.opts);
@@ -66,11 +75,14 @@ export class SpillwayQueue extends Queue {
     jobTemplate?: { name?: string; data?: unknown; opts?: JobSchedulerTemplateOptions },
   ): Promise<Job> {
     this.#refuseWhenClosed();
-    const place = { queue: this.name, job: jobTemplate?.name ?? jobSchedulerId };
-    checkSchedule(place, repeatOpts);
+    const place = { queue: this.name, job: jobTemplate?.name ?? String(jobSchedulerId) };
+    const template: unknown = jobTemplate ?? {};
+    if (typeof template !== 'object')
+      throw refuse(place, 'the template of its scheduler', 'an object { name, data, opts }', show(template));
+    checkSchedule(place, jobSchedulerId, repeatOpts, this.opts.settings?.repeatStrategy !== undefined);
     const data = await this.#check(place, jobTemplate?.data, jobTemplate?.opts);
-    const template = { ...jobTemplate, ...(data === undefined ? {} : { data }) };
-    return explained(place, data, () => super.upsertJobScheduler(jobSchedulerId, repeatOpts, template));
+    const parsed = { ...jobTemplate, ...(data === undefined ? {} : { data }) };
+    return explained(place, data, () => super.upsertJobScheduler(jobSchedulerId, repeatOpts, parsed));
   }
 
   #complete(opts: JobsOptions | undefined): JobsOptions | undefined {

@@ -8,10 +8,10 @@ import type { Logger } from '../shared/logger.ts';
 import { scrubError } from '../shared/secrets.ts';
 import type { Engine } from './engine.ts';
 import { SpillwayFlowProducer } from './flow.ts';
-import { checkJob } from './job-options.ts';
-import { unknownOptions } from './known-options.ts';
+import { meantBy, unknownOptions } from './known-options.ts';
 import { checkQueueName } from './names.ts';
 import { SpillwayQueue } from './queue.ts';
+import { checkQueueOptions, checkSettings } from './queue-options.ts';
 import { RepeatFilter } from './repeat-filter.ts';
 import type { StandardSchema } from './standard-schema.ts';
 import { readJob, readStats } from './status.ts';
@@ -79,6 +79,7 @@ export class QueueRegistry {
 
   queue(name: string, given?: QueueDeclaration): SpillwayQueue {
     const declaration = this.#admit(name);
+    if (given !== undefined) checkQueueOptions(name, given);
     const open = this.#queues.get(name);
     if (open !== undefined && open.queue.closing === undefined) {
       if (given !== undefined && !sameSettings({ ...declaration, ...given }, open.settings)) {
@@ -92,7 +93,6 @@ export class QueueRegistry {
     }
     const settings = { ...declaration, ...given };
     const { schema, inline, ...rest } = settings;
-    checkDefaults(name, settings);
     this.#allowInline(name, inline);
     this.#warnOfUnknown('queue', name, settings);
     const queue = new SpillwayQueue(name, { prefix: this.#config.prefix, ...rest }, this.#engine, schema);
@@ -107,6 +107,7 @@ export class QueueRegistry {
     given: WorkerSettings & { schema?: StandardSchema } = {},
   ): SpillwayWorker<Data, Result, Name> {
     this.#admit(name);
+    checkSettings(`a worker for queue ${JSON.stringify(name)}`, given);
     const { schema: _, ...settings } = given;
     const complete = { prefix: this.#config.prefix, ...this.#config.worker, ...settings };
     checkWorkerOptions(name, processor, complete);
@@ -121,6 +122,7 @@ export class QueueRegistry {
 
   queueEvents(name: string, given?: QueueEventsSettings): QueueEvents {
     this.#admit(name);
+    checkSettings(`the events of queue ${JSON.stringify(name)}`, given ?? {});
     const open = this.#events.get(name);
     if (given === undefined && open !== undefined && open.closing === undefined) return open;
     const settings = { prefix: this.#config.prefix, ...this.#engine.consumer, ...given };
@@ -133,6 +135,7 @@ export class QueueRegistry {
 
   flow(given?: FlowSettings): SpillwayFlowProducer {
     this.#refuseWhenClosed();
+    checkSettings('a flow producer', given ?? {});
     if (given === undefined && this.#flow !== undefined && this.#flow.closing === undefined)
       return this.#flow;
     const flow = new SpillwayFlowProducer({ prefix: this.#config.prefix, ...given }, this.#engine, {
@@ -290,7 +293,7 @@ export class QueueRegistry {
       const whose = of === 'queue' ? 'Queue' : 'A worker for queue';
       this.#logger.warn(
         { queue, option },
-        `${whose} ${JSON.stringify(queue)} has the option ${option}, which neither BullMQ nor Spillway knows: it has no effect`,
+        `${whose} ${JSON.stringify(queue)} has the option ${option}, which neither BullMQ nor Spillway knows: it has no effect${meantBy(of, option)}`,
       );
     }
   }
@@ -306,31 +309,9 @@ function readDeclarations(declarations: QueueDeclarations): Map<string, QueueDec
     : Object.entries(declarations);
   for (const [name, declaration] of entries) {
     checkQueueName(name);
-    checkDefaults(name, declaration);
+    checkQueueOptions(name, declaration);
   }
   return new Map(entries);
-}
-
-/** Wrong default options would make every job of the queue wrong. */
-function checkDefaults(name: string, settings: QueueDeclaration): void {
-  if (settings.inline !== undefined && typeof settings.inline !== 'function') {
-    throw new SpillwayError(
-      'SPILLWAY_INVALID_OPTION',
-      `Option inline of queue ${JSON.stringify(name)} must be a function; received a value of type ${typeof settings.inline}`,
-      { details: { queue: name, option: 'inline', range: 'a function' } },
-    );
-  }
-  try {
-    checkJob({ queue: name, job: 'any' }, settings.defaultJobOptions);
-  } catch (error) {
-    if (!(error instanceof SpillwayError)) throw error;
-    const { option, range, received } = error.details;
-    throw new SpillwayError(
-      'SPILLWAY_INVALID_OPTION',
-      `Option defaultJobOptions.${option} of queue ${JSON.stringify(name)} must be ${range}; received ${received}`,
-      { details: { queue: name, option: `defaultJobOptions.${option}`, range, received } },
-    );
-  }
 }
 
 function sameSettings(one: QueueDeclaration, other: QueueDeclaration): boolean {
@@ -339,7 +320,8 @@ function sameSettings(one: QueueDeclaration, other: QueueDeclaration): boolean {
   return schemaOfOne === schema && telemetryOfOne === telemetry && isDeepStrictEqual(restOfOne, rest);
 }
 
-function unknownQueue(name: string, known: readonly string[]): SpillwayError {
+function unknownQueue(given: unknown, known: readonly string[]): SpillwayError {
+  const name = String(given);
   return new SpillwayError(
     'SPILLWAY_UNKNOWN_QUEUE',
     `There is no queue ${JSON.stringify(name.slice(0, 100))}; known are: ${known.join(', ') || 'none'}`,

@@ -4,6 +4,7 @@ import type { Clock } from '../shared/clock.ts';
 import { durationRange, parseDuration } from '../shared/duration.ts';
 import { SpillwayError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { noSuchOption } from '../shared/unknown-option.ts';
 
 export const switchNames = ['redis', 'cache'] as const;
 /**
@@ -212,7 +213,9 @@ function checkChange(
   change: SwitchChange | undefined,
 ): { by: string; reason: string; expiresInMs: number | undefined } {
   if (value !== 'on' && value !== 'off') throw invalid(name, 'value', 'on or off', value);
-  const { by, reason, expiresIn } = change ?? ({} as Partial<SwitchChange>);
+  const { by, reason, expiresIn, ...rest } = change ?? ({} as Partial<SwitchChange>);
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw noSuchOption(`the switch ${name}`, unknown, ['by', 'reason', 'expiresIn']);
   if (!isText(by, 200)) throw invalid(name, 'by', 'a text of 1 to 200 characters without line breaks', by);
   if (!isText(reason, 500))
     throw invalid(name, 'reason', 'a text of 1 to 500 characters without line breaks', reason);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { SpillwayError } from '../shared/errors.ts';
+import { keep, keepRange, show } from './job-options.ts';
 import type { WorkerSettings } from './types.ts';
 
 interface Rule {
@@ -26,6 +27,25 @@ const rules: readonly Rule[] = [
   { option: 'maxStartedAttempts', range: 'a whole number from 0 up', accepts: count },
 ];
 
+const rateRange = '{ max: a whole number from 1 up, duration: milliseconds above 0 }';
+
+function isRate(value: unknown): boolean {
+  const { max, duration } = (value ?? {}) as { max?: unknown; duration?: unknown };
+  const allows = typeof max === 'number' && count(max) && max > 0;
+  return allows && typeof duration === 'number' && positive(duration);
+}
+
+const otherRules: readonly {
+  option: keyof WorkerSettings;
+  range: string;
+  accepts(value: unknown): boolean;
+}[] = [
+  { option: 'limiter', range: rateRange, accepts: isRate },
+  { option: 'removeOnComplete', range: keepRange, accepts: keep },
+  { option: 'removeOnFail', range: keepRange, accepts: keep },
+  { option: 'autorun', range: 'true or false', accepts: value => typeof value === 'boolean' },
+];
+
 /**
  * BullMQ checks some of these only after it has opened its connections, which nobody could close then.
  * Throws SPILLWAY_INVALID_OPTION naming the option, the range and the value received.
@@ -35,6 +55,10 @@ export function checkWorkerOptions(queue: string, processor: unknown, settings: 
     const value: unknown = settings[option];
     if (value === undefined) continue;
     if (typeof value !== 'number' || !accepts(value)) throw refuse(queue, option, range, String(value));
+  }
+  for (const { option, range, accepts } of otherRules) {
+    const value: unknown = settings[option];
+    if (value !== undefined && !accepts(value)) throw refuse(queue, option, range, show(value));
   }
   checkBreaker(queue, processor, settings.breaker);
   if (processor === null || typeof processor === 'function') return;

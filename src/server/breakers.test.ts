@@ -101,3 +101,10 @@ it.each([
   expect(spillway.breakers.get('mail 1').mode).toBe('automatic');
   expect(Object.keys(await breakers())).toEqual(['mail 1']);
 });
+
+it('without options is refused by name', async () => {
+  await expect(breakerRoutes(fastify(), undefined as never)).rejects.toMatchObject({
+    code: 'SPILLWAY_INVALID_OPTION',
+    message: expect.stringContaining('as in app.register(routes, { spillway })'),
+  });
+});

@@ -12,13 +12,15 @@ const Change = z.strictObject({
   by: z.string().optional(),
   reason: z.string().optional(),
   expiresIn: z.union([z.string(), z.number()]).optional(),
+  elsewhere: z.boolean().optional(),
 });
 
-const RANGE = `{"mode": one of ${breakerModes.join(', ')}, or null for that of its options, and if wanted "by", "reason", "expiresIn"}`;
+const RANGE = `{"mode": one of ${breakerModes.join(', ')}, or null for that of its options, and if wanted "by", "reason", "expiresIn", "elsewhere"}`;
 
 /**
  * `GET /api/breakers`: how each breaker of this process is doing. `POST /api/breakers/:name/mode`, for those who may: sets the
- * mode of one by hand, in all processes of the machine, and answers how it is doing then.
+ * mode of one by hand, in all processes of the machine, and answers how it is doing then; of one that only other processes
+ * have (`"elsewhere": true`), that it was set.
  */
 export async function breakerRoutes(app: FastifyInstance, options: RouteOptions): Promise<void> {
   checkRouteOptions(options);
@@ -42,7 +44,8 @@ export async function breakerRoutes(app: FastifyInstance, options: RouteOptions)
         return reply.code(400).send({ code: 'INVALID_REQUEST', message: `The body must be ${RANGE}.` });
       const { mode, ...change } = body.data;
       await spillway.breakers.setMode(name, mode as BreakerMode | null, change as SetMode);
-      return spillway.breakers.get(name).stats;
+      const here = spillway.breakers.stats();
+      return Object.hasOwn(here, name) ? here[name] : { name, mode, elsewhere: true };
     },
   );
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { SpillwayError } from '../shared/errors.ts';
+import { noSuchOption } from '../shared/unknown-option.ts';
 import type { Spillway } from '../spillway.ts';
 import { isFromOwnPages } from './same-site.ts';
 
@@ -24,10 +25,14 @@ const known = ['spillway', 'authorize', 'prefix', 'logLevel', 'logSerializers'];
  * Throws SPILLWAY_INVALID_OPTION.
  */
 export function checkRouteOptions(options: RouteOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw invalid(
+      'options',
+      `an object, as in app.register(routes, { spillway }); received a value of type ${typeof options}`,
+    );
   const { spillway, authorize } = options as Partial<Record<keyof RouteOptions, unknown>>;
   const unknown = Object.keys(options).find(option => !known.includes(option));
-  if (unknown !== undefined)
-    throw invalid(unknown, `absent: there is no such option (there are ${known.join(', ')})`);
+  if (unknown !== undefined) throw noSuchOption('these routes', unknown, known);
   const { caches, breakers } = (spillway ?? {}) as Partial<Spillway>;
   if (caches === undefined || breakers === undefined)
     throw invalid('spillway', `what createSpillway made; received a value of type ${typeof spillway}`);

@@ -1,5 +1,7 @@
 import { durationRange, parseDuration } from '../shared/duration.ts';
 import { SpillwayError } from '../shared/errors.ts';
+import { isLogger } from '../shared/logger.ts';
+import { noSuchOption } from '../shared/unknown-option.ts';
 import type { SessionsOptions } from './types.ts';
 
 export const sessionsDefaults = {
@@ -29,32 +31,32 @@ const known = {
 
 const YEAR_MS = 365 * 86_400_000;
 
-/** What durability may be, the engine checks; what a name may be, the cache. @throws SpillwayError SPILLWAY_INVALID_OPTION */
+/** @throws SpillwayError SPILLWAY_INVALID_OPTION */
 export function checkSessionsOptions(options: SessionsOptions): CheckedOptions {
-  const unknown = Object.keys(options ?? {}).find(option => !Object.hasOwn(known, option));
-  if (unknown !== undefined) throw noSuchOption(unknown);
+  if (typeof options !== 'object' || options === null)
+    throw invalid('options', 'an object, as in openSessions({ file: … })', typeof options);
+  const unknown = Object.keys(options).find(option => !Object.hasOwn(known, option));
+  if (unknown !== undefined) throw noSuchOption('sessions', unknown, Object.keys(known));
   const { file, name, ttl, maxSessions, durability, whenUnknown } = { ...sessionsDefaults, ...options };
-  const cache: unknown = options?.cache;
+  const cache: unknown = options.cache;
   if (typeof file !== 'string' || file === '') throw invalid('file', 'a path, or ":memory:"', file);
   if (cache !== undefined && typeof (cache as { namespace?: unknown } | null)?.namespace !== 'function')
     throw invalid('cache', 'spillway.caches, or what createCache made', typeof cache);
+  const logger: unknown = options.logger;
+  if (logger !== undefined && !isLogger(logger))
+    throw invalid('logger', 'an object with the methods debug, info, warn, error', typeof logger);
   const ttlMs = parseDuration(ttl);
   if (ttlMs === undefined || ttlMs < 1_000 || ttlMs > YEAR_MS)
     throw invalid('ttl', `${durationRange}; 1 s to 365 days`, ttl);
   if (!Number.isInteger(maxSessions) || maxSessions < 1 || maxSessions > 10_000_000)
     throw invalid('maxSessions', 'a whole number from 1 to 10000000', maxSessions);
+  if (typeof name !== 'string' || !/^[\w.-]{1,100}$/.test(name))
+    throw invalid('name', "1 to 100 letters, digits, '.', '_' or '-'", name);
+  if (durability !== 'full' && durability !== 'normal')
+    throw invalid('durability', "'full' or 'normal'", durability);
   if (whenUnknown !== 'refuse' && whenUnknown !== 'none')
     throw invalid('whenUnknown', "'refuse' or 'none'", whenUnknown);
   return { file, name, ttlMs, maxSessions, durability, whenUnknown };
-}
-
-/** One that is misspelt would else be one that was not given. Without its value, which may be a secret. */
-function noSuchOption(option: string): SpillwayError {
-  return new SpillwayError(
-    'SPILLWAY_INVALID_OPTION',
-    `Option ${option} of sessions must be absent: there is no such option (there are ${Object.keys(known).join(', ')})`,
-    { details: { option, range: 'absent' } },
-  );
 }
 
 function invalid(option: string, range: string, received: unknown): SpillwayError {

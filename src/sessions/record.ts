@@ -16,6 +16,13 @@ const LARGEST_BODY = 1 << 20;
 
 /** What a session is kept under: whoever reads the file or Redis cannot use it as a cookie. */
 export function keyOf(id: string): string {
+  if (typeof id !== 'string' || id === '') {
+    throw new SpillwayError(
+      'SPILLWAY_INVALID_OPTION',
+      `The id of a session must be a text that is not empty; received a value of type ${typeof id}`,
+      { details: { option: 'id' } },
+    );
+  }
   return createHash('sha256').update(id).digest('base64url');
 }
 
@@ -25,6 +32,8 @@ export function toRecord(
   now: number,
   ttlMs: number,
 ): Pick<SessionRecord, 'body' | 'expires'> {
+  if (typeof session !== 'object' || session === null)
+    throw refused(`it is a value of type ${typeof session}`);
   const copy = plainCopy(session);
   let expires = now + ttlMs;
   if (copy.cookie) {

@@ -54,12 +54,11 @@ const session = (user: string, expires?: number): SessionData & { user: string }
 });
 
 it.each<[unknown, string]>([
-  [undefined, 'Option file of sessions must be a path, or ":memory:"; received undefined'],
-  [{}, 'Option file of sessions'],
+  [{}, 'Option file of sessions must be a path, or ":memory:"; received undefined'],
   [{ file: '' }, 'Option file of sessions'],
   [
     { file: ':memory:', tll: '1d' },
-    'Option tll of sessions must be absent: there is no such option (there are file',
+    'Option tll of sessions must be absent: there is no such option (did you mean ttl? there are file',
   ],
   [{ file: ':memory:', ttl: 'a day' }, 'Option ttl of sessions'],
   [

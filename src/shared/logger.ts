@@ -12,6 +12,13 @@ export interface Logger {
   error(details: object, message: string): void;
 }
 
+export const loggerMethods = ['debug', 'info', 'warn', 'error'] as const satisfies (keyof Logger)[];
+
+export function isLogger(value: unknown): value is Logger {
+  const given = (value ?? {}) as Partial<Record<string, unknown>>;
+  return loggerMethods.every(method => typeof given[method] === 'function');
+}
+
 /**
  * The default: pino, one JSON object a line, level `info`, on standard error, because standard output belongs to the
  * program. It writes synchronously: the last lines before an exit are the ones that matter.

@@ -1,5 +1,6 @@
 import { hubSignatureVerifier } from './hub-signature.ts';
 import { isRecord, textAt } from './json.ts';
+import { refuseUnknown } from './options.ts';
 import { contentId, singleHeader } from './signature.ts';
 import type { WebhookHeaders, WebhookSource } from './source.ts';
 
@@ -19,6 +20,7 @@ const EVENT_NAME = /^[a-z_]{1,64}$/;
  * GitHub waits 10 s and never retries by itself; "Redeliver" sends the same delivery id again.
  */
 export function githubSource(options: GithubSourceOptions): WebhookSource {
+  refuseUnknown('the source github', options, ['secrets']);
   const deliveryId = (headers: WebhookHeaders, rawBody: Buffer): string =>
     singleHeader(headers, 'x-github-delivery') ?? contentId(rawBody);
   return {

@@ -1,6 +1,6 @@
 import { hubSignatureVerifier } from './hub-signature.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from './json.ts';
-import { invalidOption } from './options.ts';
+import { invalidOption, refuseUnknown } from './options.ts';
 import { contentId, equalSecrets, signatureError } from './signature.ts';
 import type { WebhookEvent, WebhookSource } from './source.ts';
 
@@ -25,6 +25,7 @@ const MAX_CHALLENGE = 256;
  * (a read receipt, a reaction) is told apart by its content, without the time of sending. Throws SPILLWAY_INVALID_OPTION.
  */
 export function metaSource(options: MetaSourceOptions): WebhookSource {
+  refuseUnknown('the source meta', options, ['secrets', 'verifyToken']);
   const { secrets, verifyToken } = options ?? {};
   if (typeof verifyToken !== 'string' || verifyToken === '')
     throw invalidOption('the source meta', 'verifyToken', 'a text that is not empty', verifyToken);
@@ -39,6 +40,8 @@ export function metaSource(options: MetaSourceOptions): WebhookSource {
     },
     events: (_headers, rawBody, body) => metaEvents(rawBody, body),
     challenge(query) {
+      if (typeof query !== 'object' || query === null)
+        throw invalidOption('a challenge', 'query', 'an object, the query of the GET', query);
       const { 'hub.mode': mode, 'hub.verify_token': token, 'hub.challenge': challenge } = query;
       if (mode !== 'subscribe' || typeof token !== 'string' || !equalSecrets(token, verifyToken)) {
         throw signatureError('meta', 'hub.mode must be "subscribe" and hub.verify_token the agreed one.');

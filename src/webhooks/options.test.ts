@@ -23,7 +23,7 @@ describe('a source', () => {
   it.each<[unknown, string]>([
     [undefined, 'secrets'],
     [{}, 'Option secrets of the source github must be a list of at least one secret, none of them empty'],
-    [{ secret: SECRET }, 'received nothing'],
+    [{ secret: SECRET }, 'did you mean secrets?'],
     [{ secrets: SECRET }, 'received a value of type string'],
     [{ secrets: [] }, 'received a list of 0'],
     [{ secrets: [SECRET, ''] }, 'received a list of 2'],

@@ -3,7 +3,7 @@ import { isSpillwayError, SpillwayError } from '../shared/errors.ts';
 import { Deadline } from './deadline.ts';
 import { webhookJobId } from './job-id.ts';
 import { isRecord } from './json.ts';
-import { checkReceiverOptions } from './options.ts';
+import { checkDelivery, checkReceiverOptions, invalidOption } from './options.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { WebhookEvent, WebhookHeaders, WebhookQuery, WebhookSource } from './source.ts';
 
@@ -86,7 +86,12 @@ export function createWebhookReceiver<T>(options: WebhookReceiverOptions<T>): We
   }
 
   function jobOf(event: WebhookEvent, source: string): WebhookJob<T> {
-    const { name, data, priority } = toJob(event, source);
+    const job: unknown = toJob(event, source);
+    if (typeof job !== 'object' || job === null || job instanceof Promise) {
+      const range = 'a function that returns { name, data }, and no promise';
+      throw invalidOption('a webhook receiver', 'toJob', range, job instanceof Promise ? 'one' : job);
+    }
+    const { name, data, priority } = job as ReturnType<typeof toJob>;
     const jobId = webhookJobId(source, event.key);
     return { name, data, opts: priority === undefined ? { jobId } : { jobId, priority } };
   }
@@ -102,6 +107,7 @@ export function createWebhookReceiver<T>(options: WebhookReceiverOptions<T>): We
   return {
     async receive(name, headers, rawBody) {
       const source = sourceNamed(name);
+      checkDelivery(headers, rawBody);
       source.verify(headers, rawBody);
       const events = eventsOf(source, headers, rawBody);
       const [first, ...others] = events;

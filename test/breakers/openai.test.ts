@@ -70,3 +70,25 @@ it('a server that does not end its last event has ended its answer all the same;
   const chain = registry.chain('answer', [provider(`http://127.0.0.1:${port}/v1/`)]);
   expect(await collect(chain.stream(question))).toEqual(['a', 'b']);
 });
+
+it('an empty account that only a message tells of is not asked again; the next provider is', async () => {
+  const message = 'Your credit balance is too low to access the Anthropic API.';
+  const empty = createServer((request, response) => {
+    request.resume();
+    response.writeHead(400, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify({ error: { code: 'invalid_request_error', type: 'invalid_request_error', message } }),
+    );
+  });
+  empty.listen(0, '127.0.0.1');
+  await once(empty, 'listening');
+  onTestFinished(() => {
+    empty.closeAllConnections();
+    empty.close();
+  });
+  const baseUrl = `http://127.0.0.1:${(empty.address() as AddressInfo).port}/v1`;
+  const other = { name: 'other', call: async () => 'instead' };
+  const chain = registry.chain('answer', [provider(baseUrl), other]);
+  expect(await chain.fire(question)).toBe('instead');
+  expect(registry.get('model').stats).toMatchObject({ state: 'open', reason: 'credentials' });
+});

@@ -120,7 +120,7 @@ onEachEngine('createSpillway', ({ name, start, fresh }) => {
       createSpillway({ engin: 'sqlite' } as object),
     );
     expect(message).toContain('engin');
-    expect(message).toContain('there is no such option (there are queues, logger');
+    expect(message).toContain('there is no such option (did you mean engine? there are queues, logger');
   });
 
   it.each([null, 'redis://user:password@host', 4, ['mails']])(

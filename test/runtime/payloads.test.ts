@@ -114,6 +114,15 @@ onEachEngine('what a queue takes', ({ start, fresh }) => {
       [{}, 'pattern or every must be given, and not both; received neither'],
       [{ every: 1000, pattern: '0 * * * *' }, 'received both'],
       [{ pattern: 7 }, 'pattern must be a cron expression'],
+      [
+        { pattern: 'every day' },
+        `pattern must be a cron expression, as in '0 3 * * *'; received "every day": `,
+      ],
+      [{ pattern: '0 0 30 2 *' }, 'received "0 0 30 2 *"'],
+      [{ pattern: '0 3 * * *', tz: 'Europe/Atlantis' }, 'tz must be the name of a time zone'],
+      [{ pattern: '0 3 * * *', startDate: 'soon' }, 'startDate must be a date'],
+      [{ every: 1000, endDate: 'soon' }, 'endDate must be a date'],
+      [{ every: 1000, startDate: 5, immediately: true }, 'immediately must be absent where startDate is set'],
     ])('refuses a scheduler of %j, which would run at once and for ever, or never', async (repeat, part) => {
       const spillway = start();
       const queue = spillway.queue(fresh());
@@ -122,6 +131,16 @@ onEachEngine('what a queue takes', ({ start, fresh }) => {
       );
       expect(message).toContain(part);
       expect((await spillway.stats()).queues[queue.name]?.total).toBe(0);
+    });
+
+    it('refuses a scheduler without an id, and leaves patterns of its own to the strategy of a queue', async () => {
+      const spillway = start();
+      const queue = spillway.queue(fresh(), { settings: { repeatStrategy: millis => millis + 1_000 } });
+      const forgotten = { pattern: '0 3 * * *' } as never;
+      expect(
+        await refused('SPILLWAY_INVALID_JOB', () => queue.upsertJobScheduler(forgotten, forgotten)),
+      ).toContain('the id of its scheduler must be a text');
+      expect(await queue.upsertJobScheduler('own', { pattern: 'every second' })).toBeDefined();
     });
 
     it('refuses a bulk that is no list', async () => {

@@ -59,6 +59,27 @@ onEachEngine('a worker with a breaker', ({ start, fresh }) => {
     expect((await queue.getCompleted()).map(({ attemptsMade }) => attemptsMade)).toEqual([1, 1, 1, 1, 1]);
   });
 
+  it('spends no attempt on a job for which all places of its breaker were taken', async () => {
+    const spillway = start();
+    const name = fresh();
+    let [running, most] = [0, 0];
+    const call = async (n: number) => {
+      most = Math.max(most, ++running);
+      await new Promise(resolve => setTimeout(resolve, 5));
+      running -= 1;
+      return n;
+    };
+    const breaker = spillway.breaker(fresh(), call, { concurrency: 1 });
+    const queue = spillway.queue(name);
+    await queue.addBulk(Array.from({ length: 8 }, (_, n) => ({ name: 'call', data: { n } })));
+    spillway.worker(name, job => breaker.fire(job.data.n), { breaker, concurrency: 4 });
+    await until(async () => (await queue.getJobCountByTypes('completed', 'failed')) === 8);
+    const jobs = await queue.getCompleted();
+    expect(jobs.map(({ attemptsMade }) => attemptsMade)).toEqual(Array.from({ length: 8 }, () => 1));
+    expect(breaker.stats.semaphoreRejections, 'some were refused').toBeGreaterThan(0);
+    expect(most).toBe(1);
+  });
+
   it('closes while it is open', async () => {
     const spillway = start();
     const name = fresh();

@@ -1,4 +1,5 @@
 import { SpillwayError } from '../../shared/errors.ts';
+import { noSuchOption } from '../../shared/unknown-option.ts';
 import { type Surroundings, systemSurroundings } from '../surroundings.ts';
 import type { BudgetedCall, BudgetGate } from './types.ts';
 
@@ -20,6 +21,11 @@ export interface Budget<A extends unknown[], Output> extends BudgetGate<A, Outpu
 
 const SLICES = 10;
 
+const known: readonly string[] = ['limit', 'windowMs', 'costOf'] satisfies (keyof BudgetOptions<
+  [],
+  unknown
+>)[];
+
 /**
  * Lets calls through while less than `limit` was spent in the last `windowMs`. What a call costs is known only afterwards,
  * so calls that run together may overshoot by what they cost. In this process only: with N processes, give each its Nth part.
@@ -27,9 +33,14 @@ const SLICES = 10;
  * Throws SPILLWAY_INVALID_OPTION.
  */
 export function createBudget<A extends unknown[], Output>(
-  { limit, windowMs, costOf }: BudgetOptions<A, Output>,
+  options: BudgetOptions<A, Output>,
   world: Pick<Surroundings, 'monotonic'> = systemSurroundings,
 ): Budget<A, Output> {
+  if (typeof options !== 'object' || options === null)
+    throw invalid('options', 'an object { limit, windowMs, costOf }', options);
+  const unknown = Object.keys(options).find(option => !known.includes(option));
+  if (unknown !== undefined) throw noSuchOption('a budget', unknown, known);
+  const { limit, windowMs, costOf } = options;
   for (const [option, value] of Object.entries({ limit, windowMs })) {
     if (!(Number.isFinite(value) && value > 0)) throw invalid(option, 'a number above 0', value);
   }

@@ -1,4 +1,6 @@
 import { SpillwayError } from '../../shared/errors.ts';
+import { noSuchOption } from '../../shared/unknown-option.ts';
+import { codeInMessage } from '../classify-http.ts';
 import { checkName } from '../settings.ts';
 import type { CallContext } from '../types.ts';
 import { serverSentEvents } from './server-sent-events.ts';
@@ -60,6 +62,15 @@ export function openAiProvider(options: OpenAiOptions): Provider<[ChatRequest], 
   };
 }
 
+const known = {
+  name: true,
+  baseUrl: true,
+  apiKey: true,
+  model: true,
+  fetch: true,
+  breaker: true,
+} as const satisfies Record<keyof OpenAiOptions, true>;
+
 const isText = (value: unknown) => typeof value === 'string' && value !== '';
 const isHttpUrl = (value: unknown) =>
   typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
@@ -74,9 +85,14 @@ function checkOptions(options: OpenAiOptions | undefined): void {
       `Option ${option} of provider ${JSON.stringify(name)} must be ${range}; received a value of type ${typeof value} (not shown: it may hold a secret)`,
       { details: { provider: name, option, range } },
     );
+  const unknown = Object.keys(options as object).find(option => !Object.hasOwn(known, option));
+  if (unknown !== undefined)
+    throw noSuchOption(`provider ${JSON.stringify(name)}`, unknown, Object.keys(known), { provider: name });
   if (!isHttpUrl(baseUrl)) throw refuse('baseUrl', 'an http: or https: URL, up to the version', baseUrl);
   if (!isText(model)) throw refuse('model', 'a text that is not empty', model);
   if (apiKey !== undefined && typeof apiKey !== 'string') throw refuse('apiKey', 'a text', apiKey);
+  const { fetch } = options as OpenAiOptions;
+  if (fetch !== undefined && typeof fetch !== 'function') throw refuse('fetch', 'a function', fetch);
 }
 
 async function* pieces(
@@ -119,10 +135,14 @@ async function ask(
 
 /** `error.code`, else `error.type`; a code that is a number is a status. The message may quote the key or the question. */
 function errorIn(answer: unknown): { code: string | undefined; status: number | undefined } | undefined {
-  const { error } = (answer ?? {}) as { error?: { code?: unknown; type?: unknown } | null };
+  const { error } = (answer ?? {}) as {
+    error?: { code?: unknown; type?: unknown; message?: unknown } | null;
+  };
   if (typeof error !== 'object' || error === null) return undefined;
-  const { code, type } = error;
-  const word = [code, type].find(each => typeof each === 'string') as string | undefined;
+  const { code, type, message } = error;
+  const word = [codeInMessage(message), code, type].find(each => typeof each === 'string') as
+    | string
+    | undefined;
   return { code: word?.slice(0, 100), status: typeof code === 'number' ? code : undefined };
 }
 

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { SpillwayError } from '../../shared/errors.ts';
+import { noSuchOption } from '../../shared/unknown-option.ts';
 import type { Judgement } from '../core.ts';
 import { checkName } from '../settings.ts';
 import type { ChainOptions, Provider } from './types.ts';
@@ -55,13 +56,12 @@ export function resolveChain<A extends unknown[], R, C>(
   chain: string,
   options: ChainOptions<A, R, C>,
 ): ChainSettings<A, R, C> {
+  if (typeof options !== 'object' || options === null) throw invalid(chain, 'options', 'an object', options);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   for (const [option, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rules, option) ? rules[option as keyof typeof rules] : undefined;
-    if (rule === undefined) {
-      const range = `absent: there is no such option (there are ${Object.keys(rules).join(', ')})`;
-      throw invalid(chain, option, range, value);
-    }
+    if (rule === undefined)
+      throw noSuchOption(`chain ${JSON.stringify(chain)}`, option, Object.keys(rules), { chain });
     if (!rule.accepts(value)) throw invalid(chain, option, rule.range, value);
   }
   const { budget, dedupe, tryNext, ...rest } = given as ChainOptions<A, R, C>;
@@ -82,7 +82,7 @@ export function checkProviders<A extends unknown[], R, C>(
 ): void {
   const list: readonly unknown[] = Array.isArray(providers) ? providers : [];
   const areObjects = list.every(each => typeof each === 'object' && each !== null);
-  const names = new Set(areObjects ? providers.map(({ name }) => name) : []);
+  const names = new Set(areObjects && list.length > 0 ? providers.map(({ name }) => name) : []);
   if (names.size === 0 || names.size < list.length) {
     throw invalid(
       chain,

@@ -1,5 +1,6 @@
 import type { Breaker } from '../breaker.ts';
 import type { MakeBreaker } from '../registry.ts';
+import { checkName, invalid } from '../settings.ts';
 import type { BreakerOptions, CallContext } from '../types.ts';
 
 /** Any function called like fetch: the address, then options with a `signal`. undici's `fetch` and `request` are. */
@@ -33,6 +34,8 @@ export function guardFetch(
   options: GuardOptions = {},
   fetch: FetchLike = globalThis.fetch,
 ): Call {
+  checkName('breaker', name);
+  if (typeof fetch !== 'function') throw invalid(name, 'fetch', 'a function called like fetch', fetch);
   const breaker: Breaker<[unknown, Signalled?], unknown> = make(name, callerOf(fetch), {
     preset: 'http',
     ...options,

@@ -1,5 +1,6 @@
 import type { Breaker } from '../breaker.ts';
 import type { MakeBreaker } from '../registry.ts';
+import { checkGuarded } from '../settings.ts';
 import { runTask, type Task } from '../task.ts';
 import type { GuardOptions } from './fetch.ts';
 
@@ -40,6 +41,7 @@ export function guardMongo<C extends MongoClientLike>(
   client: C,
   options: GuardOptions = {},
 ): C {
+  checkGuarded(name, 'client', client, ['db'], 'a client of MongoDB');
   return guard(client, 'client', make(name, runTask, { preset: 'database', ...options, withContext: true }));
 }
 

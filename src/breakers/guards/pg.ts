@@ -1,4 +1,5 @@
 import type { MakeBreaker } from '../registry.ts';
+import { checkGuarded } from '../settings.ts';
 import { runTask } from '../task.ts';
 import type { GuardOptions } from './fetch.ts';
 
@@ -21,6 +22,7 @@ export function guardPool<P extends PoolLike>(
   pool: P,
   options: GuardOptions = {},
 ): P {
+  checkGuarded(name, 'pool', pool, ['query', 'connect'], 'a pool of node-postgres');
   const breaker = make(name, runTask, { preset: 'database', ...options, withContext: true });
   const through =
     (method: 'query' | 'connect') =>

@@ -1,7 +1,7 @@
-import { SpillwayError } from '../../shared/errors.ts';
 import { keep } from '../entry/value.ts';
 import type { Cache, CacheNamespace, Duration } from '../types.ts';
 import { canonicalKey } from './canonical-key.ts';
+import { checkDedupeOptions } from './options.ts';
 
 export interface DedupeOptions<A extends unknown[]> {
   cache: Cache;
@@ -20,7 +20,6 @@ export interface DedupeOptions<A extends unknown[]> {
 
 const DEFAULT_TTL = '1h';
 const DEFAULT_MAX_BYTES = 1 << 20;
-const MOST_BYTES = 1 << 28;
 
 /** What is kept under the keys of one function: wrapped, so that null is an answer like any other. */
 export class Answers<A extends unknown[], T> {
@@ -30,8 +29,9 @@ export class Answers<A extends unknown[], T> {
   readonly #namespace: CacheNamespace<string, { answer: T }, { answer: T } | undefined>;
 
   /** @throws SpillwayError SPILLWAY_INVALID_OPTION, SPILLWAY_CACHE_NAMESPACE */
-  constructor({ cache, name, ttl = DEFAULT_TTL, key, maxBytes = DEFAULT_MAX_BYTES }: DedupeOptions<A>) {
-    if (!Number.isInteger(maxBytes) || maxBytes < 1 || maxBytes > MOST_BYTES) throw invalid(name, maxBytes);
+  constructor(options: DedupeOptions<A>) {
+    checkDedupeOptions(options);
+    const { cache, name, ttl = DEFAULT_TTL, key, maxBytes = DEFAULT_MAX_BYTES } = options;
     this.maxBytes = maxBytes;
     this.#key = key ?? ((...args) => canonicalKey(args));
     this.#cache = cache;
@@ -66,13 +66,4 @@ function keepable(answer: unknown) {
   } catch {
     return undefined;
   }
-}
-
-function invalid(name: string, received: unknown): SpillwayError {
-  const range = `a whole number from 1 to ${MOST_BYTES}`;
-  return new SpillwayError(
-    'SPILLWAY_INVALID_OPTION',
-    `Option maxBytes of the answers ${name} must be ${range}; received ${JSON.stringify(received)?.slice(0, 100)}`,
-    { details: { option: 'maxBytes', range } },
-  );
 }

@@ -1,5 +1,6 @@
 import { keep } from '../entry/value.ts';
 import { Answers, type DedupeOptions } from './answers.ts';
+import { checkDeduped } from './options.ts';
 import { Recording } from './recording.ts';
 
 /** A chunk as JSON carries it: bytes as base64. */
@@ -17,6 +18,7 @@ export function dedupeStream<A extends unknown[], C>(
   fn: (...args: A) => AsyncIterable<C> | PromiseLike<AsyncIterable<C>>,
   options: DedupeOptions<A>,
 ): (...args: A) => AsyncGenerator<C, void, void> {
+  checkDeduped(fn);
   const answers = new Answers<A, readonly Packed[]>(options);
   const underWay = new Map<string, Recording<C>>();
 

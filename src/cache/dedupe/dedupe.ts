@@ -1,4 +1,5 @@
 import { Answers, type DedupeOptions } from './answers.ts';
+import { checkDeduped } from './options.ts';
 
 /** What a provider chain takes as its option `dedupe`. */
 export interface Deduplication<A extends unknown[], R> {
@@ -43,6 +44,7 @@ export function dedupe<A extends unknown[], R>(
   fn: (...args: A) => Promise<R>,
   options: DedupeOptions<A>,
 ): (...args: A) => Promise<R> {
+  checkDeduped(fn);
   const shared = deduplication<A, R>(options);
   return async (...args) => {
     const key = shared.key(...args);

@@ -1,4 +1,5 @@
 import { inOrder } from './in-order.ts';
+import { aFunction, aQuery, checkLoaderOptions, having } from './options.ts';
 
 /** The part of a node-postgres pool or client that is used. */
 export interface PostgresLike {
@@ -16,8 +17,16 @@ export interface PostgresLoader<Row> {
 /**
  * A `loadMany` for PostgreSQL: one query for all keys that were missed in the same turn, be it one or a hundred.
  * `undefined` for keys that have no row; of several rows with the same key the last.
+ *
+ * @throws SpillwayError SPILLWAY_INVALID_OPTION
  */
-export function fromPostgres<K, Row>({ db, sql, key }: PostgresLoader<Row>) {
+export function fromPostgres<K, Row>(options: PostgresLoader<Row>) {
+  checkLoaderOptions('fromPostgres', options, {
+    db: having('query', 'a pool or a client of node-postgres, with the method query'),
+    sql: aQuery,
+    key: aFunction,
+  });
+  const { db, sql, key } = options;
   return async (keys: readonly K[]): Promise<(Row | undefined)[]> => {
     const { rows } = await db.query(sql, [keys]);
     return inOrder(keys, rows as Row[], key);

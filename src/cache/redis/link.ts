@@ -88,6 +88,8 @@ export class RedisLink {
   #closed = false;
   readonly #waiting = new Set<() => void>();
   #bootUntil = 0;
+  /** Until then a Redis that was not reached yet is not missed: a program that starts is busy, and so may the network be. */
+  #connectUntil = 0;
   /** When an answer last came in time. */
   #answeredAt = Number.NEGATIVE_INFINITY;
   #opened = false;
@@ -102,9 +104,10 @@ export class RedisLink {
       clock,
       events.time,
     );
-    const { gate, release } = acquireGate(target, () =>
-      this.#down(`no answer within ${timeoutMs} ms, 3 times`),
-    );
+    const { gate, release } = acquireGate(target, () => {
+      // Of one that was not reached yet nothing can be missed: that its connect time is over says so.
+      if (this.#state !== 'connecting') this.#down(`no answer within ${timeoutMs} ms, 3 times`);
+    });
     this.#gate = gate;
     this.#releaseGate = release;
     const pauses = (times: number) => this.#pause(times);
@@ -124,9 +127,14 @@ export class RedisLink {
     } as RedisTarget);
     gatherWrites(client);
     this.#client = defineScripts(client);
-    client.on('error', () => {});
+    let fault: unknown;
+    client.on('error', error => {
+      fault = error;
+    });
     client.on('ready', () => this.#probeNow());
-    client.on('close', () => this.#down('the connection is lost'));
+    client.on('close', () =>
+      this.#down(this.#state === 'connecting' ? unreachable(fault) : 'the connection is lost'),
+    );
     this.#coherence = new Coherence(
       { ...options, pauses },
       {
@@ -146,7 +154,9 @@ export class RedisLink {
   open(): void {
     if (this.#opened || this.#closed) return;
     this.#opened = true;
-    this.#bootUntil = this.#options.clock.monotonic() + this.#options.timeoutMs;
+    const now = this.#options.clock.monotonic();
+    this.#bootUntil = now + this.#options.timeoutMs;
+    this.#connectUntil = now + CONNECT_TIMEOUT_MS;
     this.#client.connect().catch(() => {});
     this.#coherence.open();
     this.#probeLater();
@@ -272,15 +282,24 @@ export class RedisLink {
         this.#probing = false;
         this.#up();
       },
-      () => {
+      (error: unknown) => {
         this.#probing = false;
-        if (this.#state === 'connecting') this.#down(`no answer within ${this.#deadlines.ms} ms`);
+        if (this.#state === 'connecting') this.#stillConnecting(error);
         const hung = this.#client.status === 'ready' || this.#client.status === 'connect';
-        if (hung && this.#failures % PROBES_BEFORE_RECONNECT === 0 && !this.#closed)
+        const missed = hung && this.#state === 'down';
+        if (missed && this.#failures % PROBES_BEFORE_RECONNECT === 0 && !this.#closed)
           this.#client.disconnect(true);
         this.#probeLater();
       },
     );
+  }
+
+  /** Whether it is to be missed at last. */
+  #stillConnecting(error: unknown): void {
+    const refuses = this.#client.status === 'ready' && AWAY.has(classifyFailure(error));
+    if (refuses) this.#down(unreachable(error));
+    else if (this.#options.clock.monotonic() >= this.#connectUntil)
+      this.#down(`no answer within ${CONNECT_TIMEOUT_MS} ms`);
   }
 
   /** All that must be done before a Redis is used (again). */
@@ -318,4 +337,10 @@ export class RedisLink {
     this.#tellWaiting();
     this.#client.disconnect();
   }
+}
+
+function unreachable(error: unknown): string {
+  const { message, code } = (error ?? {}) as { message?: unknown; code?: unknown };
+  const why = [message, code].find(each => typeof each === 'string' && each !== '');
+  return why === undefined ? 'it cannot be reached' : `it cannot be reached: ${why}`;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BackendFactory } from 'bullmq';
 import { systemClock } from '../../shared/clock.ts';
+import { SpillwayError } from '../../shared/errors.ts';
 import { createSqliteBackend, type SqliteConnectionOptions } from '../sqlite/index.ts';
 import type { BackendOptions } from './backend/core.ts';
 import { FailoverQueueBackend } from './backend/failover-backend.ts';
@@ -114,9 +115,18 @@ export function createJobIds(): () => string {
   return () => ids.next();
 }
 
-/** The engine behind a Queue, Worker or other BullMQ object made with `createFailoverBackend`: its status and events. */
+/**
+ * The engine behind a Queue, Worker or other BullMQ object made with `createFailoverBackend`: its status and events.
+ * @throws SpillwayError SPILLWAY_INVALID_OPTION for any other.
+ */
 export function failoverOf(object: { getBackend(): unknown }): Controller {
-  const backend = object.getBackend();
+  const { getBackend } = (object ?? {}) as Partial<typeof object>;
+  const backend = typeof getBackend === 'function' ? object.getBackend() : undefined;
   if (backend instanceof FailoverQueueBackend) return backend.controller;
-  throw new TypeError('failoverOf takes an object made with createFailoverBackend');
+  const range = 'a Queue, Worker or other object of BullMQ made with createFailoverBackend';
+  throw new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `What failoverOf takes must be ${range}; received ${backend === undefined ? `a value of type ${typeof object}` : 'one of another backend'}`,
+    { details: { option: 'object', range } },
+  );
 }

@@ -1,6 +1,7 @@
 import type { BackendFactory, IQueueBackend, Job, JobsOptions, PostgresConnectionOptions } from 'bullmq';
 import type { RedisTarget } from '../../redis/index.ts';
 import { SpillwayError } from '../../shared/errors.ts';
+import { refuseMisspelt } from '../../shared/unknown-option.ts';
 import type { SqliteConnectionOptions } from '../sqlite/index.ts';
 
 /** Which jobs on the primary also have a copy in the standby's file, so that a primary that comes back empty loses none. */
@@ -72,6 +73,17 @@ export const DEFAULTS = {
   inline: {},
 } as const satisfies Partial<FailoverConnectionOptions>;
 
+const known = {
+  redis: true,
+  postgres: true,
+  primary: true,
+  sqlite: true,
+  journal: true,
+  deadlineMs: true,
+  drainPerSecond: true,
+  inline: true,
+} as const satisfies Record<keyof FailoverConnectionOptions, true>;
+
 /**
  * Checks the options and fills in the defaults.
  * @throws SpillwayError SPILLWAY_INVALID_OPTION naming the option, its range and the value received (never an address).
@@ -80,6 +92,7 @@ export function resolveOptions(given: unknown): ResolvedFailoverOptions {
   if (typeof given !== 'object' || given === null) {
     throw invalid('connection', 'an object { redis, sqlite: { file } }', typeof given);
   }
+  refuseMisspelt('connection', given, Object.keys(known));
   const options = given as FailoverConnectionOptions;
   const primaries = (['redis', 'postgres', 'primary'] as const).filter(name => options[name] !== undefined);
   if (primaries.length !== 1) {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { SpillwayError } from '../../shared/errors.ts';
+import { refuseMisspelt } from '../../shared/unknown-option.ts';
 
 /**
  * How a `Queue`, `Worker` or other BullMQ object reaches its SQLite file: the `connection` option
@@ -43,6 +44,7 @@ export function resolveOptions(given: unknown): ResolvedOptions {
   if (typeof given !== 'object' || given === null) {
     throw invalid('connection', 'an object with a `file`', given);
   }
+  refuseMisspelt('connection', given, ['file', 'durability', 'busyTimeoutMs']);
   const { file, durability, busyTimeoutMs } = given as Partial<
     Record<keyof SqliteConnectionOptions, unknown>
   >;
