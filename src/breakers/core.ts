@@ -304,7 +304,7 @@ export class Core {
       // A pause that got longer is no second opening.
       if (from.kind === 'open') return;
       this.#openedAt = now;
-      this.tell('open', { reason: to.reason, openForMs: to.until - now });
+      this.tell('open', { reason: to.reason, openForMs: to.forMs });
       this.bulkhead.dismiss();
     } else if (to.kind === 'halfOpen') {
       this.tell('halfOpen', now - this.#openedAt);

@@ -8,7 +8,7 @@ export type OpenReason = 'failures' | 'slow' | 'cool-down' | 'credentials';
 /** Moments are on the monotonic clock, ms. */
 export type State =
   | { readonly kind: 'closed' }
-  | { readonly kind: 'open'; readonly reason: OpenReason; readonly until: number }
+  | { readonly kind: 'open'; readonly reason: OpenReason; readonly until: number; readonly forMs: number }
   | {
       readonly kind: 'halfOpen';
       /** Calls let through that have no outcome yet. */
@@ -134,7 +134,7 @@ export class Machine {
     if (state.kind !== 'open') {
       this.#open(now, reason, forMs);
     } else if (forMs !== undefined && now + forMs > state.until) {
-      this.#state = { ...state, reason, until: now + forMs };
+      this.#state = { ...state, reason, until: now + forMs, forMs };
       this.#changed(this.#state, state);
     }
   }
@@ -178,7 +178,7 @@ export class Machine {
   #open(now: number, reason: OpenReason, forMs?: number): void {
     if (forMs === undefined) this.#openings += 1;
     const openMs = forMs ?? backoffMs(this.#settings.open, this.#openings, this.#random());
-    this.#become({ kind: 'open', reason, until: now + openMs });
+    this.#become({ kind: 'open', reason, until: now + openMs, forMs: openMs });
   }
 
   #become(state: State): void {
