@@ -11,9 +11,9 @@ import {
   within,
 } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
-import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
+import type { TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
-import { inOrderOfAdding } from './placing.ts';
+import { inOrderOfAdding, scheduleNow } from './placing.ts';
 import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
 import { Batch } from './redis-batch.ts';
 import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER } from './redis-scripts.ts';
@@ -171,7 +171,7 @@ export class RedisMaintenance implements Maintenance {
       const { scheduler } = unit;
       if (scheduler === undefined || !(await this.#hasScheduler(scheduler))) transaction.add(unit);
       // It was changed while the primary was away. One that has planned no job has come to its limit or end.
-      else if (unit.jobs.length > 0 && !(await this.#changeScheduler(scheduler))) {
+      else if (unit.jobs.length > 0 && !(await this.#changeScheduler(scheduler, unit.jobs[0]))) {
         duplicates.push({ queue: scheduler.queue, job: scheduler.id });
       }
     }
@@ -206,8 +206,9 @@ export class RedisMaintenance implements Maintenance {
   }
 
   /** False when the jobs it has planned there don't allow it: the one that is there stands. */
-  async #changeScheduler(taken: TakenScheduler): Promise<boolean> {
-    const { queue, id, next, data, templateOpts, repeat, jobOpts } = taken;
+  async #changeScheduler(taken: TakenScheduler, planned: TakenJob | undefined): Promise<boolean> {
+    const { queue, id, next, data, templateOpts } = taken;
+    const { repeat, jobOpts } = scheduleNow(taken, planned, this.#parts.clock.now());
     try {
       await this.#silentQueue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
       return true;
