@@ -246,6 +246,8 @@ const rules: Readonly<Record<Flavour, readonly Rule[]>> = {
         'complete > with fetching emits no drained while a delayed job is left',
         'complete > works through the backend with the time it recorded',
         'complete > works while the queue is paused',
+        'flow: release > fetches the parent right away within one queue',
+        'retry: all finished jobs > takes only those finished up to a time',
         ...inGroup('fetch next', [
           ...each(
             ['complete', 'fail'],
