@@ -19,7 +19,6 @@ const lists: Readonly<Record<State, Readonly<Partial<Record<Reason, readonly str
       'getters: by state > isJobInState for every state of a job that is missing',
       'getters: by state > isFinished of a job that is missing',
       'getters: by state > getJob of a job that is missing',
-      'getters: by state > isJobInState refuses a state nobody knows',
       'getters: combined > getJob answers nothing for a missing job',
       'remove > takes logs and lock along',
       'retention > a job removed at once leaves nothing but its events',

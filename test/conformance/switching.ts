@@ -46,6 +46,7 @@ const WORKS_AWAY: ReadonlySet<string> = new Set([
     'extendLocks',
     'removeJobScheduler',
   ],
+  ...['setRateLimit', 'removeRateLimitKey', 'removeDeduplicationKey', 'deleteDeduplicationKey'],
 ]);
 
 /** May go on for as long as nothing happens. */
@@ -79,6 +80,8 @@ export async function runSwitching(
   const connection: FailoverConnectionOptions = {
     redis: { host: '127.0.0.1', port },
     sqlite: { file: join(folder, 'standby.db'), durability: 'normal' },
+    // Other tests want the processor too: a Redis that is late once would send a call by way of the file.
+    deadlineMs: 10_000,
   };
   const create = failoverFactory({ machine: AT_ONCE });
   const held = create('held', { connection });

@@ -115,3 +115,24 @@ describe('a child that fails while Redis is away', () => {
     expect(rig.told).toMatchObject({ undeliverable: [], duplicate: [] });
   });
 });
+
+it('a parent that Redis knows gets the children added meanwhile, and a child that Redis knows stays as it is', async () => {
+  await using rig = await Rig.start();
+  const [queue, flow] = [rig.queue(), rig.flow()];
+  const child = (jobId: string) => ({ name: jobId, queueName: 'q', opts: { jobId } });
+  const under = (...children: FlowJob[]) => ({
+    ...{ name: 'parent', queueName: 'parents', opts: { jobId: 'parent' }, children },
+  });
+  await flow.add(under(child('first')));
+  await queue.add('known', { own: true }, { jobId: 'known', priority: 5, attempts: 3 });
+  rig.engine.switched('off', 'the test says so');
+  await rig.reaches('standby');
+  await flow.add(under(child('second'), child('known')));
+  rig.engine.switched('on', 'the test says so');
+  await rig.reaches('primary');
+  expect((await queue.getWaiting()).map(({ id }) => id)).toEqual(['first', 'second']);
+  const known = await queue.getJob('known');
+  expect(known).toMatchObject({ data: { own: true }, priority: 5, opts: { attempts: 3 } });
+  const parent = await rig.queue('parents').getJob('parent');
+  expect(await parent?.getDependenciesCount()).toMatchObject({ unprocessed: 3 });
+});

@@ -10,6 +10,7 @@ import {
   Worker,
   type WorkerOptions,
 } from 'bullmq';
+import { Redis } from 'ioredis';
 import {
   createFailoverBackend,
   type FailoverConnectionOptions,
@@ -110,6 +111,16 @@ export class Rig implements AsyncDisposable {
       }
     }
     return it;
+  }
+
+  /** As another machine does, past the engine. */
+  async onRedis<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.redis.port);
+    try {
+      return await call(redis);
+    } finally {
+      await redis.quit();
+    }
   }
 
   /** As another program on the same homes would: what is opened from now on has an engine of its own. */

@@ -17,6 +17,9 @@ const OTHER_LOCK = -6;
 /** Its refusal to complete a parent with a failed child, which a worker that is told so reports as a failure. */
 const FAILED_CHILD = -9;
 
+/** More jobs than a window lets through: it was closed by hand. PostgreSQL takes no larger number. */
+const BY_HAND = 2 ** 31 - 1;
+
 /** Where the arguments of `completed` and `failed` say that the primary has refused the report already. */
 const REFUSED_AT = 6;
 
@@ -99,6 +102,17 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
     case 'removeMeta':
       await backend.removeQueueMetaFields(args[0] as string[]);
       return;
+    case 'rateLimit':
+      return limitRate(controller, entry.queue, Number(args[0]));
+    case 'removeRateLimit':
+      await backend.removeRateLimitKey();
+      return;
+    case 'freeKeyOf':
+      await backend.removeDeduplicationKey(String(args[0]), String(args[1]));
+      return;
+    case 'freeKey':
+      await backend.deleteDeduplicationKey(String(args[0]));
+      return;
     case 'nextRun':
       await backend.updateJobSchedulerNextMillis(
         args[0] as string,
@@ -116,6 +130,13 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
     default:
       throw new Error(`Unknown kept operation ${entry.op}`);
   }
+}
+
+/** For what is left until then, unless one that was set by hand there lasts longer. */
+async function limitRate({ maintenance, clock }: Controller, queue: string, until: number): Promise<void> {
+  const backend = maintenance.queue(queue);
+  const left = Math.ceil(until - clock.now());
+  if (left > 0 && (await backend.getRateLimitTtl(BY_HAND)) < left) await backend.setRateLimit(left);
 }
 
 /** What a worker had to report of a job: it ran, whatever became of its lock meanwhile. */

@@ -5,15 +5,15 @@ import { WorkingBackend } from './working.ts';
 
 /**
  * The operations on a queue as a whole and on single jobs from outside. What concerns one job goes where it lives; what
- * concerns the queue goes to both homes. While the primary is away, what must hold there too (pause, settings, a job's
- * progress, log and data) is kept for it; what would act on jobs not seen now (drain, clean, obliterate) is not.
+ * concerns the queue goes to both homes. While the primary is away, what must hold there too (pause, settings, rate
+ * limits, freed de-duplication keys, a job's progress, log and data) is kept for it; what would act on jobs not seen now (drain, clean, obliterate) is not.
  */
 export abstract class ManagingBackend extends WorkingBackend {
   async pause(pause: boolean): Promise<void> {
     const outcome = await this.tryPrimary(primary => primary.pause(pause));
     if (!outcome.ok) {
       await this.standby.pause(pause);
-      await this.controller.defer({ queue: this.qualifiedName, job: null, op: 'pause', args: [pause] });
+      await this.#deferForQueue('pause', [pause]);
       return;
     }
     // It holds on the standby too, but is told once.
@@ -40,8 +40,12 @@ export abstract class ManagingBackend extends WorkingBackend {
     const here = call(this.standby);
     const [outcome] = await Promise.all([this.tryPrimary(call), unlessOut<T | undefined>(here, undefined)]);
     if (outcome.ok) return outcome.value;
-    await this.controller.defer({ queue: this.qualifiedName, job: null, op, args });
+    await this.#deferForQueue(op, args);
     return here;
+  }
+
+  #deferForQueue(op: string, args: readonly unknown[]): Promise<void> {
+    return this.controller.defer({ queue: this.qualifiedName, job: null, op, args });
   }
 
   /** On the primary, and on the standby if it holds any of the queue's jobs. Answers of both, the primary's first. */
@@ -132,13 +136,30 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async removeDeduplicationKey(deduplicationId: string, jobId: string): Promise<number> {
-    return Math.max(
-      ...(await this.onBoth(backend => backend.removeDeduplicationKey(deduplicationId, jobId))),
+    return this.#freeKey('freeKeyOf', [deduplicationId, jobId], backend =>
+      backend.removeDeduplicationKey(deduplicationId, jobId),
     );
   }
 
   async deleteDeduplicationKey(deduplicationId: string): Promise<number> {
-    return Math.max(...(await this.onBoth(backend => backend.deleteDeduplicationKey(deduplicationId))));
+    return this.#freeKey('freeKey', [deduplicationId], backend =>
+      backend.deleteDeduplicationKey(deduplicationId),
+    );
+  }
+
+  /** Kept for a primary that is away: what is added after it, and given back, would be a duplicate there. */
+  async #freeKey(
+    op: string,
+    args: readonly unknown[],
+    call: (backend: IQueueBackend) => Promise<number>,
+  ): Promise<number> {
+    const { here, there } = await this.lookAtBoth(async () => ({
+      here: this.standbyHolds ? await call(this.standby) : 0,
+      there: await this.tryPrimary(call),
+    }));
+    if (there.ok) return Math.max(here, there.value);
+    await this.#deferForQueue(op, args);
+    return here;
   }
 
   async updateData<T, R, N extends string>(job: MinimalJob<T, R, N>, data: T): Promise<void> {
@@ -165,20 +186,24 @@ export abstract class ManagingBackend extends WorkingBackend {
     );
   }
 
+  /** What is left of it on return is told to a primary that is away. A standby that is out keeps no worker waiting. */
   async setRateLimit(expireTimeMs: number): Promise<void> {
-    // A primary that can't be told now is not told later: by then the limit has run out, or nearly.
-    await Promise.all([
-      unlessOut(this.standby.setRateLimit(expireTimeMs), undefined),
+    const until = this.controller.clock.now() + expireTimeMs;
+    const [outcome] = await Promise.all([
       this.tryPrimary(primary => primary.setRateLimit(expireTimeMs)),
+      unlessOut(this.standby.setRateLimit(expireTimeMs), undefined),
     ]);
+    if (!outcome.ok) await unlessOut(this.#deferForQueue('rateLimit', [until]), undefined);
   }
 
   async removeRateLimitKey(): Promise<number> {
-    const [here, outcome] = await Promise.all([
-      unlessOut(this.standby.removeRateLimitKey(), 0),
+    const [outcome, here] = await Promise.all([
       this.tryPrimary(primary => primary.removeRateLimitKey()),
+      unlessOut(this.standby.removeRateLimitKey(), 0),
     ]);
-    return outcome.ok ? outcome.value : here;
+    if (outcome.ok) return outcome.value;
+    await this.#deferForQueue('removeRateLimit', []);
+    return here;
   }
 
   async getRateLimitTtl(maxJobs?: number): Promise<number> {

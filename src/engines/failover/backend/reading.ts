@@ -31,6 +31,8 @@ export abstract class ReadingBackend extends ManagingBackend {
   }
 
   async isJobInState(state: string, jobId: string): Promise<boolean> {
+    // A state that nobody knows is refused, rather than asked for again when the primary is back.
+    if (!this.usesPrimary) await this.standby.isJobInState(state, jobId);
     return this.onJob(jobId, backend => backend.isJobInState(state, jobId));
   }
 

@@ -6,6 +6,7 @@ import type { BackendOptions, Role } from '../backend/core.ts';
 import { splitQueue } from '../entries.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
 import { withQualifiedNames } from './named.ts';
+import { scheduleNow } from './placing.ts';
 import {
   type BatchReport,
   type Connection,
@@ -136,7 +137,8 @@ export class OtherMaintenance implements Maintenance {
     const [root] = jobs;
     if (root === undefined) return; // a scheduler that has come to its limit or end
     if (scheduler !== undefined) {
-      const { queue, id, next, data, templateOpts, repeat, jobOpts } = scheduler;
+      const { queue, id, next, data, templateOpts } = scheduler;
+      const { repeat, jobOpts } = scheduleNow(scheduler, root, Date.now());
       await this.queue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
     } else if (jobs.length > 1) await this.queue(root.queue).addFlow(jobs.map(flowEntry));
     else {

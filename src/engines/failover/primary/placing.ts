@@ -1,5 +1,5 @@
-import type { JobsOptions } from 'bullmq';
-import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
+import type { JobsOptions, RepeatableOptions } from 'bullmq';
+import type { TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 
 /** The options that put a job where it stands now; the user's own are restored after. */
 export function optionsNow({ state, due, front, dedup, job }: TakenJob, now: number): JobsOptions {
@@ -16,6 +16,26 @@ export function optionsNow({ state, due, front, dedup, job }: TakenJob, now: num
   if (state === 'waiting' && front) opts.lifo = true;
   return opts;
 }
+
+/**
+ * How to upsert a scheduler so that the run it has planned keeps its time. By its offset BullMQ finds the next slot, and would put
+ * a run that is due off by a whole interval: such a one is planned anew, for now.
+ */
+export function scheduleNow(
+  { repeat, jobOpts }: TakenScheduler,
+  planned: TakenJob | undefined,
+  now: number,
+): Pick<TakenScheduler, 'repeat' | 'jobOpts'> {
+  if (planned === undefined || (planned.state === 'delayed' && (planned.due ?? now) > now)) {
+    return { repeat, jobOpts };
+  }
+  const { offset: _, ...fromNow } = repeat;
+  const { repeat: own, ...options } = jobOpts as PlannedOptions;
+  return { repeat: fromNow, jobOpts: { ...options, repeat: { ...own, offset: undefined } } as JobsOptions };
+}
+
+/** BullMQ writes the schedule into the options of the jobs it plans. */
+type PlannedOptions = JobsOptions & { repeat?: RepeatableOptions };
 
 /** Each that goes to the front goes before the last that did. */
 export function inOrderOfAdding(units: readonly TakenUnit[]): TakenUnit[] {

@@ -80,6 +80,28 @@ it('the job that is there stands, also one that another stands for, and is told'
   ]);
 });
 
+it('a scheduler keeps the time of the run it has planned: now when it is due, else in its own slot', async () => {
+  const { maintenance, rows } = await start();
+  const hour = 3_600_000;
+  const first = systemClock.now() - 60_000;
+  const scheduler = (id: string, next: number) => {
+    const repeat = { name: id, every: hour, offset: first % hour };
+    const given = { queue: 'bull:q', id, next, iterations: 1, data: '{}', templateOpts: {}, fields: {} };
+    return { ...given, repeat: repeat as never, jobOpts: { repeat } as never };
+  };
+  const planned = taken('later', { state: 'delayed', due: first + hour });
+  await maintenance.addBatch('x:1', [
+    { jobs: [taken('due')], scheduler: scheduler('due', first) },
+    { jobs: [planned], scheduler: scheduler('later', first + hour) },
+  ]);
+  expect(await rows('SELECT scheduler_id AS scheduler, state FROM job ORDER BY seq')).toEqual([
+    { scheduler: 'due', state: 'waiting' },
+    { scheduler: 'later', state: 'delayed' },
+  ]);
+  const next = await maintenance.queue('bull:q').getJobScheduler('later');
+  expect(next[1]).toBe(String(first + hour));
+});
+
 it('a batch with a job that PostgreSQL refuses adds none of them, and tells which', async () => {
   const { maintenance, rows } = await start();
   // JSON that its jsonb has no place for.

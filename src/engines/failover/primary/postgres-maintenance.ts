@@ -8,7 +8,7 @@ import {
 import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
 import { flowEntry, OtherMaintenance } from './other.ts';
-import { inOrderOfAdding, optionsNow } from './placing.ts';
+import { inOrderOfAdding, optionsNow, scheduleNow } from './placing.ts';
 import { BATCH_LEFT, CLAIMED, EVENTS_OF_OURS, HISTORY, LOG, MARK, PRESENT, RECLAIM } from './postgres-sql.ts';
 import { type BatchReport, isRefusal, type Standing, UnitsRefused } from './primary.ts';
 
@@ -171,7 +171,8 @@ async function addOne(
   const [root] = jobs;
   if (root === undefined) return 0; // a scheduler that has come to its limit or end
   if (scheduler !== undefined) {
-    const { queue, id, next, data, templateOpts, repeat, jobOpts } = scheduler;
+    const { queue, id, next, data, templateOpts } = scheduler;
+    const { repeat, jobOpts } = scheduleNow(scheduler, root, Date.now());
     await backendOf(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
     return 0;
   }

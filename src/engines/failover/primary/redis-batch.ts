@@ -36,12 +36,15 @@ export class Batch {
     this.#now = now;
   }
 
-  /** Queues the commands that make a unit anew, as it stood, its jobs with all they have been through. */
-  add({ jobs, scheduler }: TakenUnit): void {
+  /**
+   * Queues the commands that make a unit anew, as it stood, its jobs with all they have been through.
+   * @param known jobs that are there already: only their place in the flow is added.
+   */
+  add({ jobs, scheduler }: TakenUnit, known: ReadonlySet<TakenJob>): void {
     if (scheduler !== undefined) this.#addScheduler(scheduler);
     const parents = new Map<string, TakenJob>();
     for (const taken of jobs) {
-      this.#addJob(taken);
+      this.#addJob(taken, !known.has(taken));
       if (taken.job.parentKey !== undefined && jobs.length > 1) parents.set(taken.job.parentKey, taken);
     }
     for (const [parentKey, { queue, job }] of parents) {
@@ -61,7 +64,7 @@ export class Batch {
     return this.#transaction.exec();
   }
 
-  #addJob(taken: TakenJob): void {
+  #addJob(taken: TakenJob, isNew: boolean): void {
     const { queue, id, job } = taken;
     const opts = optionsNow(taken, this.#now);
     const { parentKey } = job;
@@ -76,6 +79,7 @@ export class Batch {
     // Queued at once; what it answers comes with the transaction.
     void backend.addJobToTransaction(this.#transaction, { ...job, opts } as JobJson, id, link);
     this.#commands += 1;
+    if (!isNew) return;
     this.#transaction.runCommand(HISTORY.name, [
       `${queue}:${id}`,
       ...Object.entries(historyOf(taken)).flat(),

@@ -11,9 +11,9 @@ import {
   within,
 } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
-import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
+import type { TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
-import { inOrderOfAdding } from './placing.ts';
+import { inOrderOfAdding, scheduleNow } from './placing.ts';
 import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
 import { Batch } from './redis-batch.ts';
 import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER } from './redis-scripts.ts';
@@ -167,11 +167,12 @@ export class RedisMaintenance implements Maintenance {
     const duplicates: Standing[] = [];
     const client = await this.queue(`${this.#parts.prefix}:spillway`).client;
     const transaction = new Batch(client.multi(), queue => this.#silentQueue(queue), this.#parts.clock.now());
-    for (const unit of inOrderOfAdding(await this.#missing(units, duplicates))) {
+    const known = await this.#known(units);
+    for (const unit of inOrderOfAdding(missing(units, known, duplicates))) {
       const { scheduler } = unit;
-      if (scheduler === undefined || !(await this.#hasScheduler(scheduler))) transaction.add(unit);
+      if (scheduler === undefined || !(await this.#hasScheduler(scheduler))) transaction.add(unit, known);
       // It was changed while the primary was away. One that has planned no job has come to its limit or end.
-      else if (unit.jobs.length > 0 && !(await this.#changeScheduler(scheduler))) {
+      else if (unit.jobs.length > 0 && !(await this.#changeScheduler(scheduler, unit.jobs[0]))) {
         duplicates.push({ queue: scheduler.queue, job: scheduler.id });
       }
     }
@@ -187,18 +188,13 @@ export class RedisMaintenance implements Maintenance {
     return { added: transaction.queued.length, duplicates };
   }
 
-  /** Leaves out jobs whose id the primary knows: theirs is the job that stands. */
-  async #missing(units: readonly TakenUnit[], known: Standing[]): Promise<TakenUnit[]> {
-    const roots = units.map(({ jobs }) => jobs[0]);
+  /** The jobs whose id the primary knows: theirs is the job that stands. */
+  async #known(units: readonly TakenUnit[]): Promise<Set<TakenJob>> {
+    const jobs = units.flatMap(unit => (unit.scheduler === undefined ? unit.jobs : []));
     const pipeline = this.#redis.pipeline();
-    for (const root of roots) pipeline.exists(root === undefined ? '' : `${root.queue}:${root.id}`);
+    for (const { queue, id } of jobs) pipeline.exists(`${queue}:${id}`);
     const found = await answers(pipeline.exec());
-    return units.filter((unit, index) => {
-      const root = roots[index];
-      if (found[index] !== 1 || root === undefined || unit.scheduler !== undefined) return true;
-      known.push({ queue: root.queue, job: root.id });
-      return false;
-    });
+    return new Set(jobs.filter((_, index) => found[index] === 1));
   }
 
   async #hasScheduler({ queue, id }: TakenScheduler): Promise<boolean> {
@@ -206,8 +202,9 @@ export class RedisMaintenance implements Maintenance {
   }
 
   /** False when the jobs it has planned there don't allow it: the one that is there stands. */
-  async #changeScheduler(taken: TakenScheduler): Promise<boolean> {
-    const { queue, id, next, data, templateOpts, repeat, jobOpts } = taken;
+  async #changeScheduler(taken: TakenScheduler, planned: TakenJob | undefined): Promise<boolean> {
+    const { queue, id, next, data, templateOpts } = taken;
+    const { repeat, jobOpts } = scheduleNow(taken, planned, this.#parts.clock.now());
     try {
       await this.#silentQueue(queue).addJobScheduler(id, next, data, templateOpts, repeat, jobOpts);
       return true;
@@ -294,6 +291,20 @@ export class RedisMaintenance implements Maintenance {
     this.#disconnect();
     this.#probe.close();
   }
+}
+
+/** Leaves out jobs that are known; of a flow whose root is, the others are added to that, as BullMQ does. */
+function missing(
+  units: readonly TakenUnit[],
+  known: ReadonlySet<TakenJob>,
+  duplicates: Standing[],
+): TakenUnit[] {
+  return units.filter(({ jobs }) => {
+    const [root] = jobs;
+    if (root === undefined || !known.has(root)) return true;
+    duplicates.push({ queue: root.queue, job: root.id });
+    return jobs.some(job => !known.has(job));
+  });
 }
 
 /** The events of jobs that are given back, for as long as that takes. */
