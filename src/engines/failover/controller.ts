@@ -240,6 +240,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   /** A copy of an unknown add was finished on the standby: its twin must not run. */
   finishedOnStandby(queue: string, id: string, op: 'completed' | 'failed', value: unknown): void {
     this.own(this.ledger.unknownDone(queue, id, { outcome: op, value: value as Json }));
+    if (this.usesPrimary) this.#returning.finishedHere();
   }
 
   /** A claim whose answer never came is looked after on return. */
@@ -346,7 +347,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (health.ok) {
       this.#inDoubt = false;
       this.#handle({ kind: 'probe-ok', epoch });
-      if (!this.#delivered && this.state === 'primary') await this.#lookForReports(epoch);
+      // An earlier run may have ended before it could deliver. What there is, `lookForWork` brings.
+      const mayBeFirst = !this.#delivered && this.state === 'primary';
+      if (mayBeFirst && (await this.#returning.hasNothingToTell())) this.markDelivered(epoch);
       this.journal?.tick(health.facts);
     } else {
       this.statistics.lastTrouble = health;
@@ -359,12 +362,6 @@ export class Controller extends EventEmitter<FailoverEvents> {
     await this.census.refresh();
     if (this.usesPrimary) this.#returning.lookForWork();
     else if (this.state === 'standby') await this.#takeBackMoving();
-  }
-
-  /** At the start: an earlier run may have ended before it could deliver. What there is, `lookForWork` brings. */
-  async #lookForReports(epoch: number): Promise<void> {
-    const { deferred, unknown } = await this.ledger.counts();
-    if (deferred + unknown === 0) this.markDelivered(epoch);
   }
 
   /** Jobs that a drain had in its hands when it, or the primary, died; adds that were held back long enough. */

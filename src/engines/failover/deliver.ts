@@ -41,6 +41,11 @@ export async function deliver(
       } catch (error) {
         // What the primary said no to would be refused again, for ever; what it did not say at all is tried again.
         if (isAvailabilityFailure(classifyFailure(error))) throw error;
+        if (isGone(entry, error)) {
+          // Removed by another process: what it would have been told matters to nobody.
+          await controller.ledger.settleDeferred([entry.seq]);
+          continue;
+        }
         if (entry.op === HELD) {
           // It was acknowledged: the standby can hold it, and run it.
           await controller.unknownAdds.release(entry);
@@ -57,6 +62,11 @@ export async function deliver(
     }
     if (!(await renew())) return false;
   }
+}
+
+/** The job is not there any more: as if the worker had been told so at once. */
+function isGone({ job }: StoredOperation, error: unknown): boolean {
+  return job !== null && (error as { code?: unknown }).code === GONE;
 }
 
 async function apply(controller: Controller, entry: StoredOperation): Promise<void> {
@@ -98,6 +108,16 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
       return;
     case 'removeMeta':
       await backend.removeQueueMetaFields(args[0] as string[]);
+      return;
+    case 'rateLimit': {
+      const [ms, until] = args.map(Number) as [number, number];
+      const left = Math.min(ms, until - controller.clock.now());
+      // One that was set there meanwhile, by another machine, may hold longer.
+      if (left >= 1 && left > (await backend.getRateLimitTtl())) await backend.setRateLimit(Math.ceil(left));
+      return;
+    }
+    case 'removeRateLimit':
+      await backend.removeRateLimitKey();
       return;
     case 'nextRun':
       await backend.updateJobSchedulerNextMillis(

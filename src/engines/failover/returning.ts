@@ -2,6 +2,7 @@ import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { giveBackClaims } from './abandoned.ts';
 import type { Controller } from './controller.ts';
+import { giveKeys } from './dedup-keys.ts';
 import { deliver } from './deliver.ts';
 import { Drain } from './drain.ts';
 import { reconcile } from './reconcile.ts';
@@ -25,6 +26,8 @@ export class Returning {
   #again = false;
   #stopped = false;
   #makingRoom = false;
+  /** A job may have finished on the standby whose window of de-duplication is to hold on the primary. */
+  #keysAreDue = false;
 
   constructor(controller: Controller, clock: Clock, processId: string) {
     this.#controller = controller;
@@ -79,8 +82,24 @@ export class Returning {
     const { census, state } = this.#controller;
     if (this.#running !== undefined || this.#stopped) return;
     // A return that was broken off, because the file was out, comes to its end only by being gone on with.
-    if (census.work > 0 || state === 'returning') this.soon();
+    if (census.work > 0 || state === 'returning' || this.#keysAreDue) this.soon();
     else this.#lookInLedger();
+  }
+
+  /** A job has finished on the standby while the primary is in use. */
+  finishedHere(): void {
+    this.#keysAreDue = true;
+  }
+
+  /** At the start: whether an earlier run left nothing that must be delivered before workers fetch from the primary. */
+  async hasNothingToTell(): Promise<boolean> {
+    const { ledger } = this.#controller;
+    const [{ deferred, unknown }, keys] = await Promise.all([
+      ledger.counts(),
+      ledger.lonelyKeys(undefined, 1),
+    ]);
+    this.#keysAreDue ||= keys.keys.length > 0 || keys.next !== undefined;
+    return deferred + unknown === 0 && !this.#keysAreDue;
   }
 
   #lookInLedger(): void {
@@ -131,8 +150,12 @@ export class Returning {
     await giveBackClaims(controller);
     if (!(await deliver(controller, mayGoOn, renew))) return false;
     if (!(await reconcile(controller, mayGoOn, renew))) return false;
+    if (!(await giveKeys(controller, mayGoOn))) return false;
     controller.markDelivered(epoch);
-    return this.#drain.run(mayGoOn, renew);
+    if (!(await this.#drain.run(mayGoOn, renew))) return false;
+    // Some of those that waited have run here meanwhile.
+    this.#keysAreDue = false;
+    return giveKeys(controller, mayGoOn);
   }
 
   /** A full primary can't even be drained by workers: finished jobs go first. */

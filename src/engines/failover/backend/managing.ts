@@ -166,19 +166,30 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async setRateLimit(expireTimeMs: number): Promise<void> {
-    // A primary that can't be told now is not told later: by then the limit has run out, or nearly.
-    await Promise.all([
-      unlessOut(this.standby.setRateLimit(expireTimeMs), undefined),
-      this.tryPrimary(primary => primary.setRateLimit(expireTimeMs)),
-    ]);
+    const until = this.controller.clock.now() + expireTimeMs;
+    await this.#onBothUnlessOut('rateLimit', [expireTimeMs, until], backend =>
+      backend.setRateLimit(expireTimeMs),
+    );
   }
 
   async removeRateLimitKey(): Promise<number> {
-    const [here, outcome] = await Promise.all([
-      unlessOut(this.standby.removeRateLimitKey(), 0),
-      this.tryPrimary(primary => primary.removeRateLimitKey()),
-    ]);
-    return outcome.ok ? outcome.value : here;
+    const removed = await this.#onBothUnlessOut('removeRateLimit', [], backend =>
+      backend.removeRateLimitKey(),
+    );
+    return removed ?? 0;
+  }
+
+  /** On both homes, and kept for a primary that is away; a standby that is out doesn't make it fail. */
+  async #onBothUnlessOut<T>(
+    op: string,
+    args: readonly unknown[],
+    call: (backend: IQueueBackend) => Promise<T>,
+  ): Promise<T | undefined> {
+    const here = unlessOut<T | undefined>(call(this.standby), undefined);
+    const [outcome] = await Promise.all([this.tryPrimary(call), here]);
+    if (outcome.ok) return outcome.value;
+    await unlessOut(this.controller.defer({ queue: this.qualifiedName, job: null, op, args }), undefined);
+    return here;
   }
 
   async getRateLimitTtl(maxJobs?: number): Promise<number> {

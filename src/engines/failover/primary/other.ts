@@ -1,7 +1,7 @@
 import type { BackendFactory, IQueueBackend } from 'bullmq';
 import { classifyFailure } from '../../../redis/index.ts';
 import { maskText } from '../../../shared/secrets.ts';
-import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
+import type { EndingKey, TakenJob, TakenUnit } from '../../sqlite/index.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
 import { splitQueue } from '../entries.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
@@ -146,6 +146,11 @@ export class OtherMaintenance implements Maintenance {
   }
 
   async forgetBatch(): Promise<void> {}
+
+  /** Not through the contract: they hold on this machine alone. */
+  async openWindows(_keys: readonly EndingKey[]): Promise<boolean> {
+    return false;
+  }
 
   /** Not through the contract: the job runs again, and is counted. */
   async reclaim(_queue: string, _jobId: string): Promise<boolean> {

@@ -11,7 +11,7 @@ import {
   within,
 } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
-import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
+import type { EndingKey, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
 import { inOrderOfAdding } from './placing.ts';
 import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
@@ -225,6 +225,16 @@ export class RedisMaintenance implements Maintenance {
   /** While it stands the batch was added: written in the same transaction. */
   #batchKey(batch: string): string {
     return `${this.#parts.prefix}:spillway:batch:${batch}`;
+  }
+
+  async openWindows(keys: readonly EndingKey[]): Promise<true> {
+    const now = this.#parts.clock.now();
+    const pipeline = this.#redis.pipeline();
+    for (const { queue, id, job, until } of keys) {
+      pipeline.set(`${queue}:de:${id}`, job, 'PX', Math.max(1, Math.ceil(until - now)), 'NX');
+    }
+    await answers(pipeline.exec());
+    return true;
   }
 
   async reclaim(qualifiedName: string, jobId: string): Promise<boolean> {
