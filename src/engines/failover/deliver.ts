@@ -14,6 +14,8 @@ const GONE = -1;
 const NO_LOCK = -2;
 const NOT_ACTIVE = -3;
 const OTHER_LOCK = -6;
+/** What its removing answers when somebody works on the job. */
+const LOCKED = 0;
 /** Its refusal to complete a parent with a failed child, which a worker that is told so reports as a failure. */
 const FAILED_CHILD = -9;
 
@@ -87,7 +89,8 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
       }
       return;
     case 'remove':
-      await backend.remove(id, args[0] === true);
+      if ((await backend.remove(id, args[0] === true)) === LOCKED)
+        throw new Error('Another worker works on it');
       return;
     case 'removeScheduler':
       await backend.removeJobScheduler(String(args[0]));

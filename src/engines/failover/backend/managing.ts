@@ -3,6 +3,9 @@ import { cursorOnStandby } from '../cursors.ts';
 import { unlessOut } from '../standby-watch.ts';
 import { WorkingBackend } from './working.ts';
 
+/** What removing a job answers when somebody works on it. */
+const LOCKED = 0;
+
 /**
  * The operations on a queue as a whole and on single jobs from outside. What concerns one job goes where it lives; what
  * concerns the queue goes to both homes. While the primary is away, what must hold there too (pause, settings, a job's
@@ -115,6 +118,8 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async remove(jobId: string, removeChildren: boolean): Promise<number> {
+    // In work here: its lock is held, also while the primary is away.
+    if (!this.usesPrimary && this.placeOfClaim(jobId) === 'primary') return LOCKED;
     const removed = await this.onJobOrLater(jobId, 'remove', [removeChildren], backend =>
       backend.remove(jobId, removeChildren),
     );

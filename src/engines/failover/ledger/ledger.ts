@@ -283,6 +283,11 @@ export class Ledger {
     return this.#handle.write((_, jobs) => jobs.dropKeys(keys));
   }
 
+  /** The standby learns of a scheduler of the primary; see plant-scheduler.ts in the sqlite engine. */
+  plantScheduler(queue: string, id: string, every: number, last: number): Promise<void> {
+    return this.#handle.write((_, jobs) => jobs.plantScheduler(queue, id, every, last));
+  }
+
   // ---- between the processes of the machine
 
   /**

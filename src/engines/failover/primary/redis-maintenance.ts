@@ -16,7 +16,7 @@ import { splitQueue } from '../entries.ts';
 import { inOrderOfAdding } from './placing.ts';
 import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
 import { Batch } from './redis-batch.ts';
-import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER } from './redis-scripts.ts';
+import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER, SUPERSEDE } from './redis-scripts.ts';
 
 interface Parts {
   redis: RedisTarget;
@@ -92,7 +92,7 @@ export class RedisMaintenance implements Maintenance {
     if (this.#client?.status === 'ready') return undefined;
     if (this.#client !== undefined) this.#disconnect();
     const client = this.#parts.openClient();
-    for (const { name, keys, lua } of [HISTORY, SCHEDULER]) {
+    for (const { name, keys, lua } of [HISTORY, SCHEDULER, SUPERSEDE]) {
       client.defineCommand(name, { numberOfKeys: keys, lua });
     }
     let told: Error | undefined;
@@ -169,9 +169,11 @@ export class RedisMaintenance implements Maintenance {
     const transaction = new Batch(client.multi(), queue => this.#silentQueue(queue), this.#parts.clock.now());
     for (const unit of inOrderOfAdding(await this.#missing(units, duplicates))) {
       const { scheduler } = unit;
-      if (scheduler === undefined || !(await this.#hasScheduler(scheduler))) transaction.add(unit);
-      // It was changed while the primary was away. One that has planned no job has come to its limit or end.
-      else if (unit.jobs.length > 0 && !(await this.#changeScheduler(scheduler))) {
+      const next = scheduler === undefined ? null : await this.#nextRun(scheduler);
+      if (scheduler === undefined || next === null) transaction.add(unit);
+      else if (hasGoneOn(unit, next, this.#parts.clock.now())) transaction.supersede(unit, next);
+      // It was changed while the primary was away.
+      else if (!(await this.#changeScheduler(scheduler))) {
         duplicates.push({ queue: scheduler.queue, job: scheduler.id });
       }
     }
@@ -201,8 +203,9 @@ export class RedisMaintenance implements Maintenance {
     });
   }
 
-  async #hasScheduler({ queue, id }: TakenScheduler): Promise<boolean> {
-    return (await this.#redis.zscore(`${queue}:repeat`, id)) !== null;
+  async #nextRun({ queue, id }: TakenScheduler): Promise<number | null> {
+    const score = await this.#redis.zscore(`${queue}:repeat`, id);
+    return score === null ? null : Number(score);
   }
 
   /** False when the jobs it has planned there don't allow it: the one that is there stands. */
@@ -304,6 +307,11 @@ export class RedisMaintenance implements Maintenance {
     this.#disconnect();
     this.#probe.close();
   }
+}
+
+/** Whether what the primary has planned for `next` is over: the scheduler ran here since, or has come to its limit or end. */
+function hasGoneOn({ jobs, scheduler }: TakenUnit, next: number, now: number): boolean {
+  return jobs.length === 0 || (scheduler !== undefined && scheduler.iterations > 1 && next < now);
 }
 
 /** The events of jobs that are given back, for as long as that takes. */
