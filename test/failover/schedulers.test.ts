@@ -56,26 +56,29 @@ describe('a chain', () => {
     ['every', { every: 300 }, false],
     ['every', { every: 300 }, true],
     ['cron', { pattern: '* * * * * *' }, true],
-  ])('(%s %o), set again during the outage: %s; no run twice, and none that is over', async (_, repeat, again) => {
-    await using rig = await Rig.start({}, DURABLE);
-    const queue = rig.queue();
-    const slots = new Slots();
-    rig.worker(async ({ id }) => slots.add(id));
-    await queue.upsertJobScheduler('s', repeat, { name: 'planned' });
-    await slots.more(1);
-    await kill(rig);
-    if (again) {
+  ])(
+    '(%s %o), set again during the outage: %s; no run twice, and none that is over',
+    async (_, repeat, again) => {
+      await using rig = await Rig.start({}, DURABLE);
+      const queue = rig.queue();
+      const slots = new Slots();
+      rig.worker(async ({ id }) => slots.add(id));
       await queue.upsertJobScheduler('s', repeat, { name: 'planned' });
       await slots.more(1);
-    }
-    await back(rig);
-    await slots.more(2);
-    slots.expectInOrder();
-    const there = look(rig);
-    expect(await there.schedulers()).toEqual(['s']);
-    expect((await there.delayed()).length).toBeLessThan(2);
-    expect(rig.told).toMatchObject({ trouble: [], undeliverable: [], duplicate: [] });
-  });
+      await kill(rig);
+      if (again) {
+        await queue.upsertJobScheduler('s', repeat, { name: 'planned' });
+        await slots.more(1);
+      }
+      await back(rig);
+      await slots.more(2);
+      slots.expectInOrder();
+      const there = look(rig);
+      expect(await there.schedulers()).toEqual(['s']);
+      expect((await there.delayed()).length).toBeLessThan(2);
+      expect(rig.told).toMatchObject({ trouble: [], undeliverable: [], duplicate: [] });
+    },
+  );
 });
 
 describe('a scheduler of the future', () => {

@@ -291,6 +291,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (transition.to === 'standby') {
       this.#delivered = false;
       this.attached.primaryLost();
+      if (this.#machine.switchedOff) this.maintenance.drop();
       // A primary that answers, if only to refuse, answers those who wait, too.
       if (transition.failure === undefined || transition.failure === 'timeout') this.deadlines.expireAll();
     } else if (transition.to === 'returning') {
@@ -360,8 +361,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (this.standbyWatch.trouble !== undefined) return;
     // Other processes put jobs there too, or left some when they ended.
     await this.census.refresh();
-    if (this.usesPrimary) this.#returning.lookForWork();
-    else if (this.state === 'standby') await this.#takeBackMoving();
+    // A return that was broken off is gone on with, whatever it was that broke it off.
+    if (this.state !== 'standby') this.#returning.lookForWork();
+    else await this.#takeBackMoving();
   }
 
   /** Jobs that a drain had in its hands when it, or the primary, died; adds that were held back long enough. */

@@ -160,6 +160,8 @@ function jobsIn(units: readonly TakenUnit[]): number {
   return units.reduce((sum, { jobs, scheduler }) => sum + (scheduler === undefined ? jobs.length : 1), 0);
 }
 
+/** A job that a scheduler has planned is not among them: what is in both homes then is the scheduler, and one is made of it. */
 function jobRefs(units: readonly TakenUnit[]): JobRef[] {
-  return units.flatMap(({ jobs }) => jobs.map(({ queue, id }) => ({ queue, job: id })));
+  const others = units.filter(({ scheduler }) => scheduler === undefined);
+  return others.flatMap(({ jobs }) => jobs.map(({ queue, id }) => ({ queue, job: id })));
 }

@@ -76,7 +76,7 @@ export class OtherMaintenance implements Maintenance {
       await Promise.race([backend.setQueueMeta({ spillwayProbe: Date.now() }), late]);
       return { ok: true, facts: {} };
     } catch (error) {
-      this.#disconnect();
+      this.drop();
       const message = maskText(error instanceof Error ? error.message : String(error));
       const failure = classifyFailure(error);
       return { ok: false, failure: failure === 'other' ? 'connection' : failure, message };
@@ -176,7 +176,7 @@ export class OtherMaintenance implements Maintenance {
     return (await this.queue(qualifiedName).cleanJobsByState('completed', 0, atMost)).length;
   }
 
-  #disconnect(): void {
+  drop(): void {
     const backend = this.#backend;
     this.#backend = undefined;
     backend?.close(true).catch(() => undefined);
@@ -185,7 +185,7 @@ export class OtherMaintenance implements Maintenance {
   }
 
   async close(): Promise<void> {
-    this.#disconnect();
+    this.drop();
   }
 }
 

@@ -43,6 +43,8 @@ export interface Connection {
 export interface Maintenance {
   /** A write, answered within the deadline or not healthy. Never rejects. */
   check(): Promise<Health>;
+  /** Nothing is wanted of it for now: what was asked and hangs fails. The next check connects again. */
+  drop(): void;
   /** Leaves the key whose loss tells that the data is gone; answers the value that stands. */
   leaveSentinel(value: string): Promise<string | undefined>;
   /**

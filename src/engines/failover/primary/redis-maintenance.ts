@@ -66,12 +66,12 @@ export class RedisMaintenance implements Maintenance {
     const result = await this.#probe.check();
     if (!result.ok) {
       // Whatever hangs there is not to be waited for when it is back. A server that says no hangs nothing.
-      if (!ANSWERS.has(result.class)) this.#disconnect();
+      if (!ANSWERS.has(result.class)) this.drop();
       return { ok: false, failure: result.class, message: result.message, remedy: result.remedy };
     }
     const trouble = await this.#connect();
     if (trouble !== undefined) {
-      this.#disconnect();
+      this.drop();
       return { ok: false, failure: classifyFailure(trouble), message: trouble.message };
     }
     return { ok: true, facts: this.#facts(result) };
@@ -90,7 +90,7 @@ export class RedisMaintenance implements Maintenance {
   /** The connection for what is given back, made anew after each outage; answers what went wrong. */
   async #connect(): Promise<Error | undefined> {
     if (this.#client?.status === 'ready') return undefined;
-    if (this.#client !== undefined) this.#disconnect();
+    if (this.#client !== undefined) this.drop();
     const client = this.#parts.openClient();
     for (const { name, keys, lua } of [HISTORY, SCHEDULER, SUPERSEDE]) {
       client.defineCommand(name, { numberOfKeys: keys, lua });
@@ -293,7 +293,7 @@ export class RedisMaintenance implements Maintenance {
     return 0;
   }
 
-  #disconnect(): void {
+  drop(): void {
     this.#queues.clear();
     this.#silent.clear();
     const [client, backends] = [this.#client, [...this.#backends.values()]];
@@ -304,7 +304,7 @@ export class RedisMaintenance implements Maintenance {
   }
 
   async close(): Promise<void> {
-    this.#disconnect();
+    this.drop();
     this.#probe.close();
   }
 }
