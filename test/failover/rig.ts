@@ -60,6 +60,11 @@ export class Rig implements AsyncDisposable {
     return new Rig(await startRedis({ args }), join(tempDir('failover'), 'standby.db'), given);
   }
 
+  /** Another program on homes that are there; whoever made them ends them. */
+  static on(redis: RedisServer, connection: FailoverConnectionOptions): Rig {
+    return new Rig(redis, connection.sqlite.file, connection);
+  }
+
   get engine(): FailoverController {
     if (this.#engine === undefined) throw new Error('open a queue first');
     return this.#engine;

@@ -240,6 +240,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
   /** A copy of an unknown add was finished on the standby: its twin must not run. */
   finishedOnStandby(queue: string, id: string, op: 'completed' | 'failed', value: unknown): void {
     this.own(this.ledger.unknownDone(queue, id, { outcome: op, value: value as Json }));
+    if (this.usesPrimary) this.#returning.finishedHere();
   }
 
   /** A claim whose answer never came is looked after on return. */
@@ -290,6 +291,7 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (transition.to === 'standby') {
       this.#delivered = false;
       this.attached.primaryLost();
+      if (this.#machine.switchedOff) this.maintenance.drop();
       // A primary that answers, if only to refuse, answers those who wait, too.
       if (transition.failure === undefined || transition.failure === 'timeout') this.deadlines.expireAll();
     } else if (transition.to === 'returning') {
@@ -346,7 +348,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (health.ok) {
       this.#inDoubt = false;
       this.#handle({ kind: 'probe-ok', epoch });
-      if (!this.#delivered && this.state === 'primary') await this.#lookForReports(epoch);
+      // An earlier run may have ended before it could deliver. What there is, `lookForWork` brings.
+      const mayBeFirst = !this.#delivered && this.state === 'primary';
+      if (mayBeFirst && (await this.#returning.hasNothingToTell())) this.markDelivered(epoch);
       this.journal?.tick(health.facts);
     } else {
       this.statistics.lastTrouble = health;
@@ -357,14 +361,9 @@ export class Controller extends EventEmitter<FailoverEvents> {
     if (this.standbyWatch.trouble !== undefined) return;
     // Other processes put jobs there too, or left some when they ended.
     await this.census.refresh();
-    if (this.usesPrimary) this.#returning.lookForWork();
-    else if (this.state === 'standby') await this.#takeBackMoving();
-  }
-
-  /** At the start: an earlier run may have ended before it could deliver. What there is, `lookForWork` brings. */
-  async #lookForReports(epoch: number): Promise<void> {
-    const { deferred, unknown } = await this.ledger.counts();
-    if (deferred + unknown === 0) this.markDelivered(epoch);
+    // A return that was broken off is gone on with, whatever it was that broke it off.
+    if (this.state !== 'standby') this.#returning.lookForWork();
+    else await this.#takeBackMoving();
   }
 
   /** Jobs that a drain had in its hands when it, or the primary, died; adds that were held back long enough. */

@@ -14,6 +14,8 @@ const GONE = -1;
 const NO_LOCK = -2;
 const NOT_ACTIVE = -3;
 const OTHER_LOCK = -6;
+/** What its removing answers when somebody works on the job. */
+const LOCKED = 0;
 /** Its refusal to complete a parent with a failed child, which a worker that is told so reports as a failure. */
 const FAILED_CHILD = -9;
 
@@ -44,6 +46,11 @@ export async function deliver(
       } catch (error) {
         // What the primary said no to would be refused again, for ever; what it did not say at all is tried again.
         if (isAvailabilityFailure(classifyFailure(error))) throw error;
+        if (isGone(entry, error)) {
+          // Removed by another process: what it would have been told matters to nobody.
+          await controller.ledger.settleDeferred([entry.seq]);
+          continue;
+        }
         if (entry.op === HELD) {
           // It was acknowledged: the standby can hold it, and run it.
           await controller.unknownAdds.release(entry);
@@ -60,6 +67,11 @@ export async function deliver(
     }
     if (!(await renew())) return false;
   }
+}
+
+/** The job is not there any more: as if the worker had been told so at once. */
+function isGone({ job }: StoredOperation, error: unknown): boolean {
+  return job !== null && (error as { code?: unknown }).code === GONE;
 }
 
 async function apply(controller: Controller, entry: StoredOperation): Promise<void> {
@@ -80,7 +92,8 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
       }
       return;
     case 'remove':
-      await backend.remove(id, args[0] === true);
+      if ((await backend.remove(id, args[0] === true)) === LOCKED)
+        throw new Error('Another worker works on it');
       return;
     case 'removeScheduler':
       await backend.removeJobScheduler(String(args[0]));
@@ -103,7 +116,7 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
       await backend.removeQueueMetaFields(args[0] as string[]);
       return;
     case 'rateLimit':
-      return limitRate(controller, entry.queue, Number(args[0]));
+      return limitRate(controller, entry.queue, args.map(Number));
     case 'removeRateLimit':
       await backend.removeRateLimitKey();
       return;
@@ -132,10 +145,14 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
   }
 }
 
-/** For what is left until then, unless one that was set by hand there lasts longer. */
-async function limitRate({ maintenance, clock }: Controller, queue: string, until: number): Promise<void> {
+/** For what is left of it, unless one that was set by hand there lasts longer. */
+async function limitRate(
+  { maintenance, clock }: Controller,
+  queue: string,
+  [ms = 0, until = 0]: readonly number[],
+): Promise<void> {
   const backend = maintenance.queue(queue);
-  const left = Math.ceil(until - clock.now());
+  const left = Math.ceil(Math.min(ms, until - clock.now()));
   if (left > 0 && (await backend.getRateLimitTtl(BY_HAND)) < left) await backend.setRateLimit(left);
 }
 

@@ -2,7 +2,7 @@ import { wasNotApplied } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { TakenUnit } from '../sqlite/index.ts';
 import type { Controller } from './controller.ts';
-import type { JobRef } from './ledger/index.ts';
+import type { Batch, JobRef } from './ledger/index.ts';
 import { UnitsRefused } from './primary/primary.ts';
 
 /** Jobs in one transaction on the primary. */
@@ -40,13 +40,25 @@ export class Drain {
     return this.#controller.census.work > 0;
   }
 
-  /** Gives back until nothing is left that can be. Answers false when it had to stop. */
-  async run(mayGoOn: () => boolean, renew: () => Promise<boolean>): Promise<boolean> {
-    const { ledger } = this.#controller;
+  /**
+   * Before workers may fetch from the primary: what a drain before had in its hands, and the schedulers. What these have
+   * planned there may be due since long, and have run here. Answers false when it had to stop.
+   */
+  async runFirst(mayGoOn: () => boolean, renew: () => Promise<boolean>): Promise<boolean> {
+    const { ledger, betweenBatches } = this.#controller;
     for (const { batch, units } of await ledger.movingBatches()) {
       if (!mayGoOn()) return false;
-      await this.#controller.betweenBatches.batch(() => this.#give(batch, units));
+      await betweenBatches.batch(() => this.#give(batch, units));
     }
+    for (;;) {
+      if (!mayGoOn() || !(await renew())) return false;
+      const given = () => this.#giveTaken(ledger.takeSchedulers(undefined, BATCH));
+      if (!(await betweenBatches.batch(given))) return true;
+    }
+  }
+
+  /** Gives back until nothing is left that can be. Answers false when it had to stop. */
+  async run(mayGoOn: () => boolean, renew: () => Promise<boolean>): Promise<boolean> {
     for (;;) {
       if (!mayGoOn() || !(await renew())) return false;
       await this.#keepToTheRate();
@@ -57,11 +69,17 @@ export class Drain {
     return true;
   }
 
-  /** Tells whether there was one. */
   async #giveNext(): Promise<boolean> {
     const { ledger } = this.#controller;
-    const taken =
-      (await ledger.takeBatch(undefined, BATCH)) ?? (await ledger.takeSchedulers(undefined, BATCH));
+    return (
+      (await this.#giveTaken(ledger.takeBatch(undefined, BATCH))) ||
+      (await this.#giveTaken(ledger.takeSchedulers(undefined, BATCH)))
+    );
+  }
+
+  /** Tells whether there was one. */
+  async #giveTaken(taking: Promise<Batch | undefined>): Promise<boolean> {
+    const taken = await taking;
     if (taken !== undefined) await this.#give(taken.batch, taken.units);
     return taken !== undefined;
   }
@@ -142,6 +160,8 @@ function jobsIn(units: readonly TakenUnit[]): number {
   return units.reduce((sum, { jobs, scheduler }) => sum + (scheduler === undefined ? jobs.length : 1), 0);
 }
 
+/** A job that a scheduler has planned is not among them: what is in both homes then is the scheduler, and one is made of it. */
 function jobRefs(units: readonly TakenUnit[]): JobRef[] {
-  return units.flatMap(({ jobs }) => jobs.map(({ queue, id }) => ({ queue, job: id })));
+  const others = units.filter(({ scheduler }) => scheduler === undefined);
+  return others.flatMap(({ jobs }) => jobs.map(({ queue, id }) => ({ queue, job: id })));
 }

@@ -5,6 +5,8 @@ import type { Json, Outcome, UnknownJob } from './ledger/index.ts';
 
 const PAGE = 200;
 const ANY_LOCK = '0';
+/** BullMQ's refusal to remove what a scheduler has planned. */
+const OF_A_SCHEDULER = -8;
 /** What removing a job answers when that was done. */
 const REMOVED = 1;
 
@@ -44,16 +46,38 @@ async function settle(controller: Controller, add: UnknownJob, mayGoOn: () => bo
     else if (there !== 'completed' && there !== 'failed') await backend.remove(job, false);
     return true;
   }
-  if (copy !== 'waits') {
-    if (there === 'active' || there === 'completed' || there === 'failed') countDuplicate(controller, add);
-    else if (await controller.maintenance.reclaim(queue, job)) await finishTwin(backend, job, copy);
-    // A primary that can't be told how it ended: the twin goes, and the copy here stands for the job.
-    else if ((await backend.remove(job, false)) === REMOVED) return true;
-    else countDuplicate(controller, add);
-  }
+  if (copy !== 'waits' && !(await endTwin(controller, add, there, copy))) return true;
   // The one on the primary is the job from now on.
   const { prefix, name } = splitQueue(queue);
-  await controller.standby.forQueue(name, prefix).remove(job, true);
+  try {
+    await controller.standby.forQueue(name, prefix).remove(job, true);
+  } catch (error) {
+    // It goes with the scheduler that has planned it.
+    if ((error as { code?: unknown }).code !== OF_A_SCHEDULER) throw error;
+  }
+  return true;
+}
+
+/** The copy has run: so has its twin, then. False: that is gone, and the copy stands for the job. */
+async function endTwin(
+  controller: Controller,
+  add: UnknownJob,
+  there: string,
+  outcome: Outcome,
+): Promise<boolean> {
+  const { queue, job } = add;
+  const backend = controller.maintenance.queue(queue);
+  const isOver = there === 'completed' || there === 'failed';
+  if (isOver || there === 'active') {
+    // What no worker has ever had was taken up, or ended, by an earlier return that died before it could say so here.
+    if ((await backend.getJobData(job))?.processedOn) countDuplicate(controller, add);
+    else if (!isOver) await finishTwin(backend, job, outcome);
+    return true;
+  }
+  if (await controller.maintenance.reclaim(queue, job)) await finishTwin(backend, job, outcome);
+  // A primary that can't be told how it ended.
+  else if ((await backend.remove(job, false)) === REMOVED) return false;
+  else countDuplicate(controller, add);
   return true;
 }
 

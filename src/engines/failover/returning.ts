@@ -1,7 +1,9 @@
 import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
+import type { StandbyCounts } from '../sqlite/index.ts';
 import { giveBackClaims } from './abandoned.ts';
 import type { Controller } from './controller.ts';
+import { giveKeys } from './dedup-keys.ts';
 import { deliver } from './deliver.ts';
 import { Drain } from './drain.ts';
 import { reconcile } from './reconcile.ts';
@@ -10,6 +12,8 @@ import { reconcile } from './reconcile.ts';
 const LEASE_MS = 5_000;
 /** How often those who wait for another process look whether it is done, in ms. */
 const LOOK_MS = 100;
+/** So many looks at most it is waited for the other to have given back the schedulers. */
+const LOOKS_FOR_SCHEDULERS = 20;
 /** Finished jobs removed from a full primary at once. */
 const ROOM_STEP = 1_000;
 
@@ -25,6 +29,8 @@ export class Returning {
   #again = false;
   #stopped = false;
   #makingRoom = false;
+  /** There may be something besides jobs: a window of de-duplication whose job has finished here, a scheduler. */
+  #isDue = false;
 
   constructor(controller: Controller, clock: Clock, processId: string) {
     this.#controller = controller;
@@ -79,8 +85,25 @@ export class Returning {
     const { census, state } = this.#controller;
     if (this.#running !== undefined || this.#stopped) return;
     // A return that was broken off, because the file was out, comes to its end only by being gone on with.
-    if (census.work > 0 || state === 'returning') this.soon();
+    if (census.work > 0 || state === 'returning' || this.#isDue) this.soon();
     else this.#lookInLedger();
+  }
+
+  /** A job has finished on the standby while the primary is in use. */
+  finishedHere(): void {
+    this.#isDue = true;
+  }
+
+  /** At the start: whether an earlier run left nothing that must be delivered before workers fetch from the primary. */
+  async hasNothingToTell(): Promise<boolean> {
+    const { ledger } = this.#controller;
+    const [{ deferred, unknown }, { keys, next }, queues] = await Promise.all([
+      ledger.counts(),
+      ledger.lonelyKeys(undefined, 1),
+      ledger.standby(jobs => jobs.counts()),
+    ]);
+    this.#isDue ||= keys.length > 0 || next !== undefined || queues.some(hasSchedulers);
+    return deferred + unknown === 0 && !this.#isDue;
   }
 
   #lookInLedger(): void {
@@ -99,11 +122,14 @@ export class Returning {
   async #run(): Promise<void> {
     const { ledger } = this.#controller;
     await this.#controller.attached.primaryAnswers();
-    while (this.#mayGoOn) {
+    for (let looks = 0; this.#mayGoOn; looks++) {
       const { epoch } = this.#controller;
       if (!(await ledger.lease('return', this.#processId, LEASE_MS))) {
         const { deferred, unknown, moving } = await ledger.counts();
-        if (deferred === 0 && unknown === 0) this.#controller.markDelivered(epoch);
+        const queues = await ledger.standby(jobs => jobs.counts());
+        // Some schedulers stay for a while: their planned jobs are in work.
+        const areThere = looks >= LOOKS_FOR_SCHEDULERS || !queues.some(hasSchedulers);
+        if (deferred === 0 && unknown === 0 && areThere) this.#controller.markDelivered(epoch);
         await this.#controller.census.refresh();
         if (deferred + unknown + moving === 0 && !this.#drain.hasWork)
           return this.#controller.markSettled(epoch);
@@ -131,8 +157,13 @@ export class Returning {
     await giveBackClaims(controller);
     if (!(await deliver(controller, mayGoOn, renew))) return false;
     if (!(await reconcile(controller, mayGoOn, renew))) return false;
+    if (!(await this.#drain.runFirst(mayGoOn, renew))) return false;
+    if (!(await giveKeys(controller, mayGoOn))) return false;
     controller.markDelivered(epoch);
-    return this.#drain.run(mayGoOn, renew);
+    if (!(await this.#drain.run(mayGoOn, renew))) return false;
+    // Some of those that waited have run here meanwhile.
+    this.#isDue = false;
+    return giveKeys(controller, mayGoOn);
   }
 
   /** A full primary can't even be drained by workers: finished jobs go first. */
@@ -157,4 +188,8 @@ export class Returning {
     this.#stopped = true;
     await this.#running?.catch(() => undefined);
   }
+}
+
+function hasSchedulers({ schedulers }: StandbyCounts): boolean {
+  return schedulers > 0;
 }

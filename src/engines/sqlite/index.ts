@@ -9,6 +9,7 @@ export { type ChangeKind, type Companion, type CompanionHandle, openCompanion } 
 export type { SqliteConnectionOptions } from './options.ts';
 export type { Prepared, Row } from './sql/prepare.ts';
 export type { StandbyCounts, StandbyJobs, StandbyView } from './standby/jobs.ts';
+export type { EndingKey, KeyPage, KeyPlace } from './standby/keys.ts';
 export type { TakenOut } from './standby/take-out.ts';
 export type { Place, TakenJob, TakenScheduler, TakenUnit } from './standby/taken.ts';
 export type { Steps } from './store.ts';

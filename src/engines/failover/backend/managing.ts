@@ -3,6 +3,9 @@ import { cursorOnStandby } from '../cursors.ts';
 import { unlessOut } from '../standby-watch.ts';
 import { WorkingBackend } from './working.ts';
 
+/** What removing a job answers when somebody works on it. */
+const LOCKED = 0;
+
 /**
  * The operations on a queue as a whole and on single jobs from outside. What concerns one job goes where it lives; what
  * concerns the queue goes to both homes. While the primary is away, what must hold there too (pause, settings, rate
@@ -119,6 +122,8 @@ export abstract class ManagingBackend extends WorkingBackend {
   }
 
   async remove(jobId: string, removeChildren: boolean): Promise<number> {
+    // In work here: its lock is held, also while the primary is away.
+    if (!this.usesPrimary && this.placeOfClaim(jobId) === 'primary') return LOCKED;
     const removed = await this.onJobOrLater(jobId, 'remove', [removeChildren], backend =>
       backend.remove(jobId, removeChildren),
     );
@@ -189,20 +194,28 @@ export abstract class ManagingBackend extends WorkingBackend {
   /** What is left of it on return is told to a primary that is away. A standby that is out keeps no worker waiting. */
   async setRateLimit(expireTimeMs: number): Promise<void> {
     const until = this.controller.clock.now() + expireTimeMs;
-    const [outcome] = await Promise.all([
-      this.tryPrimary(primary => primary.setRateLimit(expireTimeMs)),
-      unlessOut(this.standby.setRateLimit(expireTimeMs), undefined),
-    ]);
-    if (!outcome.ok) await unlessOut(this.#deferForQueue('rateLimit', [until]), undefined);
+    await this.#onBothUnlessOut('rateLimit', [expireTimeMs, until], backend =>
+      backend.setRateLimit(expireTimeMs),
+    );
   }
 
   async removeRateLimitKey(): Promise<number> {
-    const [outcome, here] = await Promise.all([
-      this.tryPrimary(primary => primary.removeRateLimitKey()),
-      unlessOut(this.standby.removeRateLimitKey(), 0),
-    ]);
+    const removed = await this.#onBothUnlessOut('removeRateLimit', [], backend =>
+      backend.removeRateLimitKey(),
+    );
+    return removed ?? 0;
+  }
+
+  /** On both homes, and kept for a primary that is away; a standby that is out doesn't make it fail. */
+  async #onBothUnlessOut<T>(
+    op: string,
+    args: readonly unknown[],
+    call: (backend: IQueueBackend) => Promise<T>,
+  ): Promise<T | undefined> {
+    const here = unlessOut<T | undefined>(call(this.standby), undefined);
+    const [outcome] = await Promise.all([this.tryPrimary(call), here]);
     if (outcome.ok) return outcome.value;
-    await this.#deferForQueue('removeRateLimit', []);
+    await unlessOut(this.#deferForQueue(op, args), undefined);
     return here;
   }
 

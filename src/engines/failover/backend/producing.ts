@@ -1,6 +1,7 @@
 import type { IQueueBackend, JobJson, JobsOptions, ParentKeyOpts, RepeatableOptions } from 'bullmq';
 import { type AddEntry, parentQueueOf, splitQueue } from '../entries.ts';
 import { KEPT_ADD } from '../ledger/index.ts';
+import { addOnStandby, forgetRuns, rememberRun } from '../schedulers.ts';
 import { unlessOut } from '../standby-watch.ts';
 import { type Failed, FailoverCore, type Outcome } from './core.ts';
 
@@ -120,13 +121,18 @@ export abstract class ProducingBackend extends FailoverCore {
   ): Promise<[string, number]> {
     const add = (backend: IQueueBackend) =>
       backend.addJobScheduler(id, nextMillis, data, templateOpts, repeat, jobOpts, producerId);
-    if (await this.#standbyHasScheduler(id)) return add(this.standby);
-    const outcome = await this.tryPrimary(add);
-    if (outcome.ok) return outcome.value;
-    // Making one twice makes one.
-    const added = await add(this.standby);
-    this.controller.noteSpill(this.qualifiedName, 1);
-    return added;
+    return this.#whereSchedulersAre(async () => {
+      if (await this.#standbyHasScheduler(id)) return add(this.standby);
+      const outcome = await this.tryPrimary(add);
+      if (outcome.ok) {
+        rememberRun(this.controller, this.qualifiedName, id, repeat.every, outcome.value[0]);
+        return outcome.value;
+      }
+      // Making one twice makes one.
+      const added = await addOnStandby(this.controller, this.standby, this.qualifiedName, id, add);
+      this.controller.noteSpill(this.qualifiedName, 1);
+      return added;
+    });
   }
 
   async updateJobSchedulerNextMillis(
@@ -148,11 +154,27 @@ export abstract class ProducingBackend extends FailoverCore {
   }
 
   async removeJobScheduler(id: string): Promise<number> {
-    if (await this.#standbyHasScheduler(id)) return this.standby.removeJobScheduler(id);
-    const outcome = await this.tryPrimary(primary => primary.removeJobScheduler(id));
-    if (outcome.ok) return outcome.value;
-    await this.controller.defer({ queue: this.qualifiedName, job: null, op: 'removeScheduler', args: [id] });
-    return NOT_FOUND;
+    const remove = (backend: IQueueBackend) => backend.removeJobScheduler(id);
+    return this.#whereSchedulersAre(async () => {
+      // One that was set again during the outage is in both homes.
+      const here = this.standbyHolds ? await unlessOut(remove(this.standby), NOT_FOUND) : NOT_FOUND;
+      forgetRuns(this.controller, this.qualifiedName, id);
+      const outcome = await this.tryPrimary(remove);
+      if (outcome.ok) return Math.min(here, outcome.value);
+      await this.controller.defer({
+        queue: this.qualifiedName,
+        job: null,
+        op: 'removeScheduler',
+        args: [id],
+      });
+      return here;
+    });
+  }
+
+  /** None is on its way from one home to the other. */
+  #whereSchedulersAre<T>(work: () => Promise<T>): Promise<T> {
+    const { controller, usesPrimary, standbyHolds } = this;
+    return usesPrimary && standbyHolds ? controller.betweenBatches.look(work) : work();
   }
 
   async #standbyHasScheduler(id: string): Promise<boolean> {

@@ -26,6 +26,8 @@ import {
 /** BullMQ's refusal of a report with another token than the lock's. */
 const OTHERS_LOCK = -6;
 const STALLED = 'it was at work when its worker died or hung, and is to run again';
+/** Where a claim that has got nothing says for how long a rate limit forbids it. */
+const RATE_LIMIT_AT = 2;
 /** How many events a queue keeps, unless its settings say otherwise. */
 const MAX_EVENTS = 10_000;
 
@@ -50,7 +52,8 @@ export abstract class WorkingBackend extends ProducingBackend {
 
   async #claimOnEither(token: string, name: string | undefined): Promise<Answer> {
     const answer = await this.#claimOnStandby(token, name);
-    return answer[0] ? answer : this.#claimOnPrimary(token, name);
+    // A rate limit holds for both homes together: it is waited for, not gone around.
+    return answer[0] || answer[RATE_LIMIT_AT] ? answer : this.#claimOnPrimary(token, name);
   }
 
   #claimOnPrimary(token: string, name: string | undefined): Promise<Answer> {

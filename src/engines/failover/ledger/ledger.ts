@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import {
   type CompanionHandle,
+  type EndingKey,
+  type KeyPage,
+  type KeyPlace,
   type MachineClock,
   machineClock,
   openCompanion,
@@ -273,6 +276,21 @@ export class Ledger {
     const stays = new Set([...refused].map(nameOfUnit));
     for (const name of stays) this.#stays.add(name);
     return this.#handle.writeSliced(({ moving }, jobs) => moving.giveBackSome(jobs, batch, stays));
+  }
+
+  /** Windows of de-duplication that are open though their jobs stay or are gone; `from` is where a walk through them stands. */
+  lonelyKeys(from: KeyPlace | undefined, limit: number): Promise<KeyPage> {
+    return this.#handle.read((_, jobs) => jobs.lonelyKeys(from, limit));
+  }
+
+  /** The primary holds them now. */
+  dropKeys(keys: readonly EndingKey[]): Promise<void> {
+    return this.#handle.write((_, jobs) => jobs.dropKeys(keys));
+  }
+
+  /** The standby learns of a scheduler of the primary; see plant-scheduler.ts in the sqlite engine. */
+  plantScheduler(queue: string, id: string, every: number, last: number): Promise<void> {
+    return this.#handle.write((_, jobs) => jobs.plantScheduler(queue, id, every, last));
   }
 
   // ---- between the processes of the machine

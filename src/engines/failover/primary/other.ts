@@ -1,7 +1,7 @@
 import type { BackendFactory, IQueueBackend } from 'bullmq';
 import { classifyFailure } from '../../../redis/index.ts';
 import { maskText } from '../../../shared/secrets.ts';
-import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
+import type { EndingKey, TakenJob, TakenUnit } from '../../sqlite/index.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
 import { splitQueue } from '../entries.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
@@ -77,7 +77,7 @@ export class OtherMaintenance implements Maintenance {
       await Promise.race([backend.setQueueMeta({ spillwayProbe: Date.now() }), late]);
       return { ok: true, facts: {} };
     } catch (error) {
-      this.#disconnect();
+      this.drop();
       const message = maskText(error instanceof Error ? error.message : String(error));
       const failure = classifyFailure(error);
       return { ok: false, failure: failure === 'other' ? 'connection' : failure, message };
@@ -149,6 +149,11 @@ export class OtherMaintenance implements Maintenance {
 
   async forgetBatch(): Promise<void> {}
 
+  /** Not through the contract: they hold on this machine alone. */
+  async openWindows(_keys: readonly EndingKey[]): Promise<boolean> {
+    return false;
+  }
+
   /** Not through the contract: the job runs again, and is counted. */
   async reclaim(_queue: string, _jobId: string): Promise<boolean> {
     return false;
@@ -173,7 +178,7 @@ export class OtherMaintenance implements Maintenance {
     return (await this.queue(qualifiedName).cleanJobsByState('completed', 0, atMost)).length;
   }
 
-  #disconnect(): void {
+  drop(): void {
     const backend = this.#backend;
     this.#backend = undefined;
     backend?.close(true).catch(() => undefined);
@@ -182,7 +187,7 @@ export class OtherMaintenance implements Maintenance {
   }
 
   async close(): Promise<void> {
-    this.#disconnect();
+    this.drop();
   }
 }
 

@@ -150,3 +150,26 @@ it('a waiting or delayed job is taken back into work, and claims are found by th
   ]);
   expect(await maintenance.reclaim('bull:q', 'none')).toBe(false);
 });
+
+it('a window of de-duplication is opened for what is left of it, unless one is open', async () => {
+  const { maintenance, rows } = await start();
+  const until = Date.now() + 60_000;
+  const key = (id: string, job: string, end: number) => ({ queue: 'bull:q', id, job, until: end });
+  expect(await maintenance.openWindows([key('a', '1', until), key('b', '2', Date.now() - 1)])).toBe(true);
+  await maintenance.openWindows([key('a', 'late', until + 1), key('b', '3', until)]);
+  expect(
+    await rows('SELECT dedup_id, job_id, expire_at_ms::text AS until FROM dedup ORDER BY dedup_id'),
+  ).toEqual([
+    { dedup_id: 'a', job_id: '1', until: String(until) },
+    { dedup_id: 'b', job_id: '3', until: String(until) },
+  ]);
+  const again = {
+    name: 'x',
+    data: '{}',
+    opts: { deduplication: { id: 'a', ttl: 5 } },
+    timestamp: Date.now(),
+    attemptsMade: 0,
+    deduplicationId: 'a',
+  };
+  expect(await maintenance.queue('bull:q').addJob(again as never, 'new')).toBe('1');
+});

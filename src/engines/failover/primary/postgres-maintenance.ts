@@ -5,11 +5,21 @@ import {
   type PostgresConnectionOptions,
   PostgresQueueBackend,
 } from 'bullmq';
-import type { TakenJob, TakenUnit } from '../../sqlite/index.ts';
+import type { EndingKey, TakenJob, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
 import { flowEntry, OtherMaintenance } from './other.ts';
 import { inOrderOfAdding, optionsNow, scheduleNow } from './placing.ts';
-import { BATCH_LEFT, CLAIMED, EVENTS_OF_OURS, HISTORY, LOG, MARK, PRESENT, RECLAIM } from './postgres-sql.ts';
+import {
+  BATCH_LEFT,
+  CLAIMED,
+  EVENTS_OF_OURS,
+  HISTORY,
+  LOG,
+  MARK,
+  PRESENT,
+  RECLAIM,
+  WINDOW,
+} from './postgres-sql.ts';
 import { type BatchReport, isRefusal, type Standing, UnitsRefused } from './primary.ts';
 
 /** How long it is remembered that a batch was added, in ms. */
@@ -79,6 +89,14 @@ export class PostgresMaintenance extends OtherMaintenance {
   override async forgetBatch(): Promise<void> {
     // Not at once: a drain that was stopped for long may still come with it.
     await this.#query(BATCH_LEFT, ['spillway', String(Date.now() - BATCH_MS)]);
+  }
+
+  override async openWindows(keys: readonly EndingKey[]): Promise<true> {
+    const now = Date.now();
+    for (const { queue, id, job, until } of keys) {
+      await this.#query(WINDOW, [splitQueue(queue).name, id, job, Math.ceil(until), now]);
+    }
+    return true;
   }
 
   override async reclaim(qualifiedName: string, jobId: string): Promise<boolean> {

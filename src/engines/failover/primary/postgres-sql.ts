@@ -37,3 +37,10 @@ RETURNING id
 
 /** $1 queue, $2 tokens. */
 export const CLAIMED = `SELECT id, lock_token AS token FROM job WHERE queue = $1 AND state = 'active' AND lock_token = ANY($2)`;
+
+/** $1 queue, $2 the window's id, $3 its job, $4 its end, $5 now. */
+export const WINDOW = `
+INSERT INTO dedup (queue, dedup_id, job_id, expire_at_ms) VALUES ($1, $2, $3, $4)
+ON CONFLICT (queue, dedup_id) DO UPDATE SET job_id = excluded.job_id, expire_at_ms = excluded.expire_at_ms
+WHERE dedup.expire_at_ms <= $5
+`;

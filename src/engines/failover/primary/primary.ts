@@ -1,7 +1,7 @@
 import type { IQueueBackend } from 'bullmq';
 import { classifyFailure, type FailureClass, isAvailabilityFailure } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
-import type { TakenUnit } from '../../sqlite/index.ts';
+import type { EndingKey, TakenUnit } from '../../sqlite/index.ts';
 import type { BackendOptions, Role } from '../backend/core.ts';
 
 /** What a write probe found. */
@@ -43,6 +43,8 @@ export interface Connection {
 export interface Maintenance {
   /** A write, answered within the deadline or not healthy. Never rejects. */
   check(): Promise<Health>;
+  /** Nothing is wanted of it for now: what was asked and hangs fails. The next check connects again. */
+  drop(): void;
   /** Leaves the key whose loss tells that the data is gone; answers the value that stands. */
   leaveSentinel(value: string): Promise<string | undefined>;
   /**
@@ -61,6 +63,8 @@ export interface Maintenance {
   addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport>;
   /** Need not remember for long any more that a batch was added: it is gone from the ledger. */
   forgetBatch(batch: string): Promise<void>;
+  /** Opens these windows of de-duplication for what is left of them, but for those that are open. False: it can't. */
+  openWindows(keys: readonly EndingKey[]): Promise<boolean>;
   /** Takes a waiting job into the active state with no lock, so that a kept report can finish it. */
   reclaim(qualifiedName: string, jobId: string): Promise<boolean>;
   /** Active jobs whose lock is one of these tokens. */

@@ -1,7 +1,7 @@
 import type { JobJson, ParentKeyOpts, RedisQueueBackend } from 'bullmq';
 import type { TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { optionsNow } from './placing.ts';
-import { HISTORY, SCHEDULER } from './redis-scripts.ts';
+import { HISTORY, SCHEDULER, SUPERSEDE } from './redis-scripts.ts';
 
 type Transaction = ReturnType<Awaited<RedisQueueBackend['client']>['multi']>;
 
@@ -21,6 +21,8 @@ export interface Queued {
   job: string;
   at: number;
 }
+
+const NONE: ReadonlySet<TakenJob> = new Set();
 
 /** Counts the commands of a transaction while they are queued. */
 export class Batch {
@@ -42,6 +44,16 @@ export class Batch {
    */
   add({ jobs, scheduler }: TakenUnit, known: ReadonlySet<TakenJob>): void {
     if (scheduler !== undefined) this.#addScheduler(scheduler);
+    this.#addJobs(jobs, known);
+  }
+
+  /** A scheduler whose runs have gone on elsewhere: what it had planned for `next` here is over. */
+  supersede({ jobs, scheduler }: TakenUnit, next: number): void {
+    if (scheduler !== undefined) this.#supersedeScheduler(scheduler, next);
+    this.#addJobs(jobs, NONE);
+  }
+
+  #addJobs(jobs: readonly TakenJob[], known: ReadonlySet<TakenJob>): void {
     const parents = new Map<string, TakenJob>();
     for (const taken of jobs) {
       this.#addJob(taken, !known.has(taken));
@@ -92,6 +104,16 @@ export class Batch {
   #addScheduler({ queue, id, next, fields }: TakenScheduler): void {
     const keys = [`${queue}:repeat`, `${queue}:repeat:${id}`];
     this.#transaction.runCommand(SCHEDULER.name, [...keys, id, next, ...Object.entries(fields).flat()]);
+    this.#commands += 1;
+  }
+
+  #supersedeScheduler({ queue, id, next, fields }: TakenScheduler, planned: number): void {
+    const job = `repeat:${id}:${planned}`;
+    const keys = ['repeat', `repeat:${id}`, 'delayed', 'wait', 'paused', 'prioritized', job];
+    this.#transaction.runCommand(SUPERSEDE.name, [
+      ...keys.map(key => `${queue}:${key}`),
+      ...[id, job, next, ...Object.entries(fields).flat()],
+    ]);
     this.#commands += 1;
   }
 

@@ -11,12 +11,12 @@ import {
   within,
 } from '../../../redis/index.ts';
 import type { Clock } from '../../../shared/clock.ts';
-import type { TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
+import type { EndingKey, TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
 import { inOrderOfAdding, scheduleNow } from './placing.ts';
 import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
 import { Batch } from './redis-batch.ts';
-import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER } from './redis-scripts.ts';
+import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER, SUPERSEDE } from './redis-scripts.ts';
 
 interface Parts {
   redis: RedisTarget;
@@ -66,12 +66,12 @@ export class RedisMaintenance implements Maintenance {
     const result = await this.#probe.check();
     if (!result.ok) {
       // Whatever hangs there is not to be waited for when it is back. A server that says no hangs nothing.
-      if (!ANSWERS.has(result.class)) this.#disconnect();
+      if (!ANSWERS.has(result.class)) this.drop();
       return { ok: false, failure: result.class, message: result.message, remedy: result.remedy };
     }
     const trouble = await this.#connect();
     if (trouble !== undefined) {
-      this.#disconnect();
+      this.drop();
       return { ok: false, failure: classifyFailure(trouble), message: trouble.message };
     }
     return { ok: true, facts: this.#facts(result) };
@@ -90,9 +90,9 @@ export class RedisMaintenance implements Maintenance {
   /** The connection for what is given back, made anew after each outage; answers what went wrong. */
   async #connect(): Promise<Error | undefined> {
     if (this.#client?.status === 'ready') return undefined;
-    if (this.#client !== undefined) this.#disconnect();
+    if (this.#client !== undefined) this.drop();
     const client = this.#parts.openClient();
-    for (const { name, keys, lua } of [HISTORY, SCHEDULER]) {
+    for (const { name, keys, lua } of [HISTORY, SCHEDULER, SUPERSEDE]) {
       client.defineCommand(name, { numberOfKeys: keys, lua });
     }
     let told: Error | undefined;
@@ -170,9 +170,11 @@ export class RedisMaintenance implements Maintenance {
     const known = await this.#known(units);
     for (const unit of inOrderOfAdding(missing(units, known, duplicates))) {
       const { scheduler } = unit;
-      if (scheduler === undefined || !(await this.#hasScheduler(scheduler))) transaction.add(unit, known);
-      // It was changed while the primary was away. One that has planned no job has come to its limit or end.
-      else if (unit.jobs.length > 0 && !(await this.#changeScheduler(scheduler, unit.jobs[0]))) {
+      const next = scheduler === undefined ? null : await this.#nextRun(scheduler);
+      if (scheduler === undefined || next === null) transaction.add(unit, known);
+      else if (hasGoneOn(unit, next, this.#parts.clock.now())) transaction.supersede(unit, next);
+      // It was changed while the primary was away.
+      else if (!(await this.#changeScheduler(scheduler, unit.jobs[0]))) {
         duplicates.push({ queue: scheduler.queue, job: scheduler.id });
       }
     }
@@ -197,8 +199,9 @@ export class RedisMaintenance implements Maintenance {
     return new Set(jobs.filter((_, index) => found[index] === 1));
   }
 
-  async #hasScheduler({ queue, id }: TakenScheduler): Promise<boolean> {
-    return (await this.#redis.zscore(`${queue}:repeat`, id)) !== null;
+  async #nextRun({ queue, id }: TakenScheduler): Promise<number | null> {
+    const score = await this.#redis.zscore(`${queue}:repeat`, id);
+    return score === null ? null : Number(score);
   }
 
   /** False when the jobs it has planned there don't allow it: the one that is there stands. */
@@ -222,6 +225,16 @@ export class RedisMaintenance implements Maintenance {
   /** While it stands the batch was added: written in the same transaction. */
   #batchKey(batch: string): string {
     return `${this.#parts.prefix}:spillway:batch:${batch}`;
+  }
+
+  async openWindows(keys: readonly EndingKey[]): Promise<true> {
+    const now = this.#parts.clock.now();
+    const pipeline = this.#redis.pipeline();
+    for (const { queue, id, job, until } of keys) {
+      pipeline.set(`${queue}:de:${id}`, job, 'PX', Math.max(1, Math.ceil(until - now)), 'NX');
+    }
+    await answers(pipeline.exec());
+    return true;
   }
 
   async reclaim(qualifiedName: string, jobId: string): Promise<boolean> {
@@ -277,7 +290,7 @@ export class RedisMaintenance implements Maintenance {
     return 0;
   }
 
-  #disconnect(): void {
+  drop(): void {
     this.#queues.clear();
     this.#silent.clear();
     const [client, backends] = [this.#client, [...this.#backends.values()]];
@@ -288,7 +301,7 @@ export class RedisMaintenance implements Maintenance {
   }
 
   async close(): Promise<void> {
-    this.#disconnect();
+    this.drop();
     this.#probe.close();
   }
 }
@@ -305,6 +318,11 @@ function missing(
     duplicates.push({ queue: root.queue, job: root.id });
     return jobs.some(job => !known.has(job));
   });
+}
+
+/** Whether what the primary has planned for `next` is over: the scheduler ran here since, or has come to its limit or end. */
+function hasGoneOn({ jobs, scheduler }: TakenUnit, next: number, now: number): boolean {
+  return jobs.length === 0 || (scheduler !== undefined && scheduler.iterations > 1 && next < now);
 }
 
 /** The events of jobs that are given back, for as long as that takes. */

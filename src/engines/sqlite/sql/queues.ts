@@ -21,6 +21,8 @@ export class QueueSql {
   readonly #setDedup: Prepared;
   readonly #dropDedup: Prepared;
   readonly #dropDedupOf: Prepared;
+  readonly #endingDedups: Prepared;
+  readonly #dropEndingDedup: Prepared;
   readonly #next: Prepared;
   readonly #setNext: Prepared;
   readonly #dropNext: Prepared;
@@ -73,6 +75,15 @@ export class QueueSql {
     );
     this.#dropDedup = prepare(db, 'DELETE FROM dedup WHERE queue = ? AND id = ?');
     this.#dropDedupOf = prepare(db, 'DELETE FROM dedup WHERE queue = ? AND id = ? AND job_id = ?');
+    this.#endingDedups = prepare(
+      db,
+      `SELECT d.queue, q.name, d.id, d.job_id, d.expires_at FROM dedup d JOIN queue q ON q.num = d.queue
+        WHERE (d.queue, d.id) > (?, ?) AND d.expires_at IS NOT NULL ORDER BY d.queue, d.id LIMIT ?`,
+    );
+    this.#dropEndingDedup = prepare(
+      db,
+      'DELETE FROM dedup WHERE queue = ? AND id = ? AND job_id = ? AND expires_at = ?',
+    );
     this.#next = prepare(db, 'SELECT job FROM dedup_next WHERE queue = ? AND id = ?');
     this.#setNext = prepare(db, 'INSERT OR REPLACE INTO dedup_next (queue, id, job) VALUES (?, ?, ?)');
     this.#dropNext = prepare(db, 'DELETE FROM dedup_next WHERE queue = ? AND id = ?');
@@ -173,6 +184,14 @@ export class QueueSql {
   }
   dropDedupOf(queue: number, id: string, jobId: string): number {
     return this.#dropDedupOf.run(queue, id, jobId);
+  }
+  /** The next keys with an end, of all queues: `[queue, its name, id, job_id, expires_at]`. */
+  endingDedups(queue: number, id: string, limit: number): Row[] {
+    return this.#endingDedups.all(queue, id, limit);
+  }
+  /** Unless it has been opened anew meanwhile. */
+  dropEndingDedup(queue: number, id: string, jobId: string, expiresAt: number): number {
+    return this.#dropEndingDedup.run(queue, id, jobId, expiresAt);
   }
   dedupNext(queue: number, id: string): string | undefined {
     return this.#next.get(queue, id)?.[0] as string | undefined;

@@ -2,6 +2,8 @@ import { count } from '../queue-state.ts';
 import { State } from '../schema.ts';
 import type { Session } from '../session.ts';
 import type { Steps } from '../store.ts';
+import { dropKeys, type EndingKey, type KeyPage, type KeyPlace, lonelyKeys } from './keys.ts';
+import { plantScheduler } from './plant-scheduler.ts';
 import { putBack } from './put-back.ts';
 import { type TakenOut, takeOut } from './take-out.ts';
 import { takeSchedulers } from './take-schedulers.ts';
@@ -34,6 +36,8 @@ export interface StandbyView {
   has(queue: string, id: string): boolean;
   /** The queues that hold anything, from their counters: it costs the same for ten jobs and for ten million. */
   counts(): StandbyCounts[];
+  /** See keys.ts. */
+  lonelyKeys(from: KeyPlace | undefined, limit: number): KeyPage;
 }
 
 /**
@@ -48,6 +52,10 @@ export interface StandbyJobs extends StandbyView {
   takeSchedulers(queue: string, limit: number, stays: ReadonlySet<string>): Steps<TakenUnit[]>;
   /** See put-back.ts. */
   putBack(units: readonly TakenUnit[]): Steps<number>;
+  /** See plant-scheduler.ts. */
+  plantScheduler(queue: string, id: string, every: number, last: number): void;
+  /** See keys.ts. */
+  dropKeys(keys: readonly EndingKey[]): void;
 }
 
 export function standbyJobs(session: Session): StandbyJobs {
@@ -55,6 +63,9 @@ export function standbyJobs(session: Session): StandbyJobs {
     has: (queue, id) => session.jobs.head(session.queue(queue).num, id) !== undefined,
     takeOut: (queue, limit, stays, from) => takeOut(session, queue, limit, stays, from),
     takeSchedulers: (queue, limit, stays) => takeSchedulers(session, queue, limit, stays),
+    lonelyKeys: (from, limit) => lonelyKeys(session, from, limit),
+    plantScheduler: (queue, id, every, last) => plantScheduler(session, queue, id, every, last),
+    dropKeys: keys => dropKeys(session, keys),
     putBack: units => putBack(session, units),
     counts: () => session.queues.names().flatMap(name => countsOf(session, name) ?? []),
   };
