@@ -28,6 +28,8 @@ export class Batch {
   readonly #backendOf: (queue: string) => RedisQueueBackend;
   readonly #now: number;
   readonly queued: Queued[] = [];
+  /** Where the commands of each unit end. */
+  readonly #ends = new Map<TakenUnit, number>();
   #commands = 0;
 
   constructor(transaction: Transaction, backendOf: (queue: string) => RedisQueueBackend, now: number) {
@@ -37,7 +39,8 @@ export class Batch {
   }
 
   /** Queues the commands that make a unit anew, as it stood, its jobs with all they have been through. */
-  add({ jobs, scheduler }: TakenUnit): void {
+  add(unit: TakenUnit): void {
+    const { jobs, scheduler } = unit;
     if (scheduler !== undefined) this.#addScheduler(scheduler);
     const parents = new Map<string, TakenJob>();
     for (const taken of jobs) {
@@ -49,12 +52,25 @@ export class Batch {
       const args = [parentKey, `${parentKey}:dependencies`, queueKey, id, this.#now];
       this.#run(queue, 'releaseParentIfNoPendingDependencies', args);
     }
+    this.#ends.set(unit, this.#commands);
   }
 
   /** What marks the whole of it as done, and leaves out what these keys have come to hold. */
   end(mark: string, without: readonly string[]): void {
     this.#transaction.hset(mark, { jobs: this.queued.length });
     if (without.length > 0) this.#transaction.del(...without);
+  }
+
+  /** The units one of whose commands has failed, each with why: the others of a transaction are carried out all the same. */
+  refused(replies: readonly [Error | null, unknown][]): Map<TakenUnit, string> {
+    const refused = new Map<TakenUnit, string>();
+    let from = 0;
+    for (const [unit, end] of this.#ends) {
+      const failed = replies.slice(from, end).find(([error]) => error !== null)?.[0];
+      if (failed) refused.set(unit, failed.message);
+      from = end;
+    }
+    return refused;
   }
 
   exec(): Promise<[Error | null, unknown][] | null> {

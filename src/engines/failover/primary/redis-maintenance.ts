@@ -4,6 +4,7 @@ import {
   classifyFailure,
   DeadlineError,
   type FailureClass,
+  forgetAbortedScripts,
   type ProbeResult,
   type RedisClient,
   RedisProbe,
@@ -13,8 +14,17 @@ import {
 import type { Clock } from '../../../shared/clock.ts';
 import type { TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
+import { nameOfUnit } from '../ledger/index.ts';
 import { inOrderOfAdding } from './placing.ts';
-import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
+import {
+  type BatchReport,
+  type Facts,
+  type Health,
+  isRefusal,
+  type Maintenance,
+  type Standing,
+  UnitsRefused,
+} from './primary.ts';
 import { Batch } from './redis-batch.ts';
 import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER } from './redis-scripts.ts';
 
@@ -95,6 +105,7 @@ export class RedisMaintenance implements Maintenance {
     for (const { name, keys, lua } of [HISTORY, SCHEDULER]) {
       client.defineCommand(name, { numberOfKeys: keys, lua });
     }
+    forgetAbortedScripts(client);
     let told: Error | undefined;
     client.on('error', (error: Error) => {
       told ??= error;
@@ -163,7 +174,8 @@ export class RedisMaintenance implements Maintenance {
 
   async addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport> {
     const redis = this.#redis;
-    if ((await redis.exists(this.#batchKey(batch))) === 1) return { added: 0, duplicates: [] };
+    const mark = this.#batchKey(batch);
+    if ((await redis.exists(mark)) === 1) return this.#addedBefore(mark, units);
     const duplicates: Standing[] = [];
     const client = await this.queue(`${this.#parts.prefix}:spillway`).client;
     const transaction = new Batch(client.multi(), queue => this.#silentQueue(queue), this.#parts.clock.now());
@@ -176,15 +188,62 @@ export class RedisMaintenance implements Maintenance {
       }
     }
     const queues = new Set(units.flatMap(({ jobs }) => jobs.map(({ queue }) => queue)));
-    transaction.end(this.#batchKey(batch), [...queues].map(unheard));
+    transaction.end(mark, [...queues].map(unheard));
     const replies = await transaction.exec();
     const failed = replies?.find(([error]) => error !== null)?.[0];
-    if (failed) throw failed;
+    if (failed) {
+      // A script that isn't there is sent with the next batch.
+      if (!isRefusal(failed) || failed.message.startsWith('NOSCRIPT')) throw failed;
+      const refused = transaction.refused(replies ?? []);
+      if (refused.size === 0) throw failed;
+      return this.#refuse(mark, refused);
+    }
     for (const { queue, job, at } of transaction.queued) {
       const answer = replies?.[at]?.[1];
       if (typeof answer === 'string' && answer !== job) duplicates.push({ queue, job });
     }
     return { added: transaction.queued.length, duplicates };
+  }
+
+  /** The transaction has been carried out; but for what it refused, if whoever sent it did not come to keep that back. */
+  async #addedBefore(mark: string, units: readonly TakenUnit[]): Promise<BatchReport> {
+    const told = JSON.parse((await this.#redis.hget(mark, 'refused')) ?? '[]') as string[];
+    const refused = new Map<TakenUnit, string>();
+    await Promise.all(
+      units.map(async unit => {
+        const rests = await Promise.all(unit.jobs.map(job => this.#isRest(job)));
+        if (told.includes(nameOfUnit(unit)) || rests.includes(true)) {
+          refused.set(unit, 'it was refused before, in a batch that was not gone on with');
+        }
+      }),
+    );
+    if (refused.size > 0) await this.#refuse(mark, refused);
+    return { added: 0, duplicates: [] };
+  }
+
+  /** @throws UnitsRefused, which is kept with the mark: the next to come with this batch is told the same. */
+  async #refuse(mark: string, refused: ReadonlyMap<TakenUnit, string>): Promise<never> {
+    await this.#redis.hset(mark, 'refused', JSON.stringify([...refused.keys()].map(nameOfUnit)));
+    for (const { queue, id } of [...refused.keys()].flatMap(({ jobs }) => jobs)) {
+      try {
+        await this.#silentQueue(queue).remove(id, false);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        await this.#redis.unlink(...JOB_SUFFIXES.map(suffix => `${queue}:${id}${suffix}`));
+      }
+    }
+    throw new UnitsRefused(refused);
+  }
+
+  /** A script that failed in its middle leaves what it had written: a job that is in no list, whose id is taken. */
+  async #isRest({ queue, id }: { queue: string; id: string }): Promise<boolean> {
+    if ((await this.#redis.exists(`${queue}:${id}`)) === 0) return false;
+    try {
+      return (await this.queue(queue).getState(id)) === 'unknown';
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return true;
+    }
   }
 
   /** Leaves out jobs whose id the primary knows: theirs is the job that stands. */
