@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BackendFactory } from 'bullmq';
 import { systemClock } from '../../shared/clock.ts';
+import { SpillwayError } from '../../shared/errors.ts';
 import { createSqliteBackend, type SqliteConnectionOptions } from '../sqlite/index.ts';
 import type { BackendOptions } from './backend/core.ts';
 import { FailoverQueueBackend } from './backend/failover-backend.ts';
@@ -114,9 +115,25 @@ export function createJobIds(): () => string {
   return () => ids.next();
 }
 
-/** The engine behind a Queue, Worker or other BullMQ object made with `createFailoverBackend`: its status and events. */
+/**
+ * The engine behind a Queue, Worker or other BullMQ object made with `createFailoverBackend`: its status and events.
+ * @throws SpillwayError SPILLWAY_INVALID_OPTION for anything else.
+ */
 export function failoverOf(object: { getBackend(): unknown }): Controller {
-  const backend = object.getBackend();
+  const given: Partial<typeof object> | null | undefined = object;
+  const backend = typeof given?.getBackend === 'function' ? given.getBackend() : undefined;
   if (backend instanceof FailoverQueueBackend) return backend.controller;
-  throw new TypeError('failoverOf takes an object made with createFailoverBackend');
+  const received = nameOf(object);
+  throw new SpillwayError(
+    'SPILLWAY_INVALID_OPTION',
+    `failoverOf takes a Queue, Worker or other BullMQ object made with createFailoverBackend; received ${received}.`,
+    { details: { option: 'object', received } },
+  );
+}
+
+function nameOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const made = (value as { constructor?: { name?: string } }).constructor;
+  return `an object of class ${made?.name ?? null}`;
 }
