@@ -66,6 +66,8 @@ export class Journal {
 
   /** The newest row, when no job up to there is on its way any more: it would look like one that the primary has lost. */
   async settledEnd(): Promise<number> {
+    // What was added before the loss may have its copy only now.
+    await Promise.all(this.#underWay);
     const end = await this.#controller.ledger.journalEnd();
     await Promise.all(this.#underWay);
     return end;

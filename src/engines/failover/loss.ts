@@ -85,12 +85,13 @@ export class LossWatch {
 
   async #look(facts: Facts): Promise<void> {
     let { sentinel, runId } = facts;
+    let sawIt = false;
     if (sentinel === undefined) return;
     const { ledger, maintenance, identity } = this.#controller;
     if (this.#known === undefined || this.#known.sentinel !== sentinel || this.#known.runId !== runId) {
       // Another process of the machine may have seen it, and mended it.
       const stored = (await ledger.getFact(identity, 'life')) as Life | undefined;
-      const sawIt = this.#known !== undefined && stored !== undefined && isAnother(this.#known, stored);
+      sawIt = this.#known !== undefined && stored !== undefined && isAnother(this.#known, stored);
       if (sawIt) this.#happenedAt = this.#clock.monotonic();
       if (stored !== undefined) this.#known = { ...this.#known, ...stored };
       // What another process has stored may be newer than the probe: at the start, the first key of ours.
@@ -115,6 +116,8 @@ export class LossWatch {
     const stands = sentinel ?? (await maintenance.leaveSentinel(`${this.#processId}-${this.#clock.now()}`));
     if (emptied) await this.#recover('emptied', 0, isNew);
     else if (restarted) await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS, isNew);
+    // Who made it good could not see copies that this process was still writing then.
+    if (sawIt && !emptied && !restarted) await this.#addLate();
     if (known?.sentinel !== stands || known?.runId !== runId) {
       await ledger.setFact(identity, 'life', life(stands, runId));
     }
@@ -122,6 +125,15 @@ export class LossWatch {
     this.#known = life(stands, runId);
     this.#aliveAt = this.#clock.now();
     await this.#count();
+  }
+
+  /** Adds again what was on its way to the primary when that lost its data, and has a copy since. */
+  async #addLate(): Promise<void> {
+    const { journal, options, statistics } = this.#controller;
+    if (journal === undefined) return;
+    await journal.flushed();
+    const span = { end: await journal.settledEnd(), since: this.#aliveAt - options.deadlineMs };
+    statistics.recovered += await addAgain(this.#controller, span, async () => undefined);
   }
 
   /** Adds again the journal's jobs that are missing. */
