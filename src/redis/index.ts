@@ -1,4 +1,5 @@
 export { clusterPrefix, type RedisTarget, redisOptionsOf } from '../config/index.ts';
+export { forgetAbortedScripts } from './aborted.ts';
 export { createTargetBackend } from './backend.ts';
 export {
   consumerOptions,

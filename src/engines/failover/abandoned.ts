@@ -10,6 +10,7 @@ export const ABANDONED = 'abandonedClaims';
  */
 export async function giveBackClaims(controller: Controller): Promise<void> {
   for (const [queue, tokens] of controller.claims.abandoned) {
+    if (tokens.size === 0) continue;
     const looked = new Set(tokens);
     await giveBackClaimedWith(controller, queue, looked);
     for (const token of looked) tokens.delete(token);
@@ -21,9 +22,14 @@ export async function giveBackClaimedWith(
   queue: string,
   tokens: ReadonlySet<string>,
 ): Promise<void> {
-  for (const { id, token } of await controller.maintenance.claimedWith(queue, tokens)) {
+  const { maintenance, ledger, claims } = controller;
+  for (const { id, token } of await maintenance.claimedWith(queue, tokens)) {
+    // Its worker is done with it: what it had to report is kept, and finds it where it is.
+    if ((await ledger.finishOf(queue, id)) !== undefined) continue;
+    // A worker goes on with the same token: this one it has claimed since.
+    if (claims.of(queue).has(id)) continue;
     try {
-      await controller.maintenance.queue(queue).moveJobFromActiveToWait(id, token);
+      await maintenance.queue(queue).moveJobFromActiveToWait(id, token);
     } catch (error) {
       // A refusal: its lock has run out meanwhile, and the stalled check has it, or will.
       if (typeof (error as { code?: unknown }).code !== 'number') throw error;

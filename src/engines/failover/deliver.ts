@@ -156,8 +156,46 @@ async function limitRate(
   if (left > 0 && (await backend.getRateLimitTtl(BY_HAND)) < left) await backend.setRateLimit(left);
 }
 
-/** What a worker had to report of a job: it ran, whatever became of its lock meanwhile. */
+/**
+ * What a worker had to report of a job. Of one that the primary can't hold (PostgreSQL: a NUL character in a result) it is told what it
+ * can: left as it is, the job would run again when its lock has run out, and end the same way.
+ */
 async function report(controller: Controller, entry: StoredOperation): Promise<void> {
+  try {
+    await reportAsItIs(controller, entry);
+  } catch (error) {
+    if (isAvailabilityFailure(classifyFailure(error))) throw error;
+    await reportAsItIs(controller, holdable(entry, error instanceof Error ? error.message : String(error)));
+  }
+}
+
+/** A result becomes a failure, as a worker makes of it when it is refused at once; a failure loses what can't be held. */
+function holdable(entry: StoredOperation, why: string): StoredOperation {
+  const args = [...(entry.args as Args)] as Json[];
+  const plain = (reason: Json | undefined) => String(reason).replaceAll('\u0000', '');
+  switch (entry.op) {
+    case 'completed':
+      // What to keep of completed jobs says nothing of failed ones.
+      return {
+        ...entry,
+        op: 'failed',
+        args: [why, null, args[2], args[3], null, ...args.slice(5)] as Json[],
+      };
+    case 'failed':
+      return { ...entry, args: [plain(args[0]), ...args.slice(1, 4), null, ...args.slice(5)] as Json[] };
+    case 'delayed':
+    case 'retry': {
+      const at = entry.op === 'delayed' ? 3 : 2;
+      const { fieldsToUpdate: _, ...opts } = (args[at] ?? {}) as Record<string, Json>;
+      return { ...entry, args: args.with(at, opts) };
+    }
+    default:
+      return entry;
+  }
+}
+
+/** It ran, whatever became of its lock meanwhile. */
+async function reportAsItIs(controller: Controller, entry: StoredOperation): Promise<void> {
   const id = entry.job ?? '';
   const { statistics, maintenance } = controller;
   const tellDuplicate = (how: string) => controller.countDuplicate(entry.queue, id, how);

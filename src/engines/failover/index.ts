@@ -117,16 +117,23 @@ export function createJobIds(): () => string {
 
 /**
  * The engine behind a Queue, Worker or other BullMQ object made with `createFailoverBackend`: its status and events.
- * @throws SpillwayError SPILLWAY_INVALID_OPTION for any other.
+ * @throws SpillwayError SPILLWAY_INVALID_OPTION for anything else.
  */
 export function failoverOf(object: { getBackend(): unknown }): Controller {
-  const { getBackend } = (object ?? {}) as Partial<typeof object>;
-  const backend = typeof getBackend === 'function' ? object.getBackend() : undefined;
+  const given: Partial<typeof object> | null | undefined = object;
+  const backend = typeof given?.getBackend === 'function' ? given.getBackend() : undefined;
   if (backend instanceof FailoverQueueBackend) return backend.controller;
-  const range = 'a Queue, Worker or other object of BullMQ made with createFailoverBackend';
+  const received = nameOf(object);
   throw new SpillwayError(
     'SPILLWAY_INVALID_OPTION',
-    `What failoverOf takes must be ${range}; received ${backend === undefined ? `a value of type ${typeof object}` : 'one of another backend'}`,
-    { details: { option: 'object', range } },
+    `failoverOf takes a Queue, Worker or other BullMQ object made with createFailoverBackend; received ${received}.`,
+    { details: { option: 'object', received } },
   );
+}
+
+function nameOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const made = (value as { constructor?: { name?: string } }).constructor;
+  return `an object of class ${made?.name ?? null}`;
 }

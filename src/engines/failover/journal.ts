@@ -2,7 +2,6 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Outcome } from './backend/core.ts';
 import type { Controller } from './controller.ts';
 import type { AddEntry } from './entries.ts';
-import type { JournalRow } from './ledger/index.ts';
 import type { JournalMode } from './options.ts';
 import type { Facts } from './primary/primary.ts';
 import { unlessOut } from './standby-watch.ts';
@@ -65,15 +64,13 @@ export class Journal {
     }
   }
 
-  /** The copies after `row` whose jobs are not just on their way: those would look like jobs the primary has lost. */
-  async settledPage(after: number, limit: number): Promise<{ rows: JournalRow[]; last: number | undefined }> {
-    const { ledger } = this.#controller;
-    const last = (await ledger.journalPage(after, limit)).at(-1)?.row;
-    if (last === undefined) return { rows: [], last };
+  /** The newest row, when no job up to there is on its way any more: it would look like one that the primary has lost. */
+  async settledEnd(): Promise<number> {
+    // What was added before the loss may have its copy only now.
     await Promise.all(this.#underWay);
-    // Those that were not added have no copy any more.
-    const rows = await ledger.journalPage(after, limit);
-    return { rows: rows.filter(({ row }) => row <= last), last };
+    const end = await this.#controller.ledger.journalEnd();
+    await Promise.all(this.#underWay);
+    return end;
   }
 
   /**
@@ -153,11 +150,18 @@ export class Journal {
           const ids = jobs.map(({ job }) => job);
           const unfinished = await maintenance.unfinished(queue, ids);
           done.push(...ids.filter((_, index) => !unfinished[index]));
+          // Not there any more may be finished, or lost a moment ago.
+          if (done.length > 0 && !(await this.#isAsItWas(facts))) return;
         }
         if (done.length > 0) await ledger.journalRemove(queue, done);
       }
       if (old.length < rows.length || rows.length < PAGE) return;
     }
+  }
+
+  async #isAsItWas({ sentinel, runId }: Facts): Promise<boolean> {
+    const now = await this.#controller.maintenance.check();
+    return now.ok && now.facts.sentinel === sentinel && now.facts.runId === runId;
   }
 
   /** No copy is left of a job that had finished before. */

@@ -2,15 +2,13 @@ import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Controller } from './controller.ts';
 import { LATE } from './deadline.ts';
-import { type AddEntry, flowEntries } from './entries.ts';
-import type { JournalCopy } from './journal.ts';
 import type { Facts, Health } from './primary/primary.ts';
+import { addAgain } from './recovery.ts';
 import type { Loss } from './status.ts';
 
 /** Tells one life of the primary from the next. */
-type Life = { sentinel?: string; runId?: string };
+type Life = { sentinel?: string; runId?: string; isToBeLookedAt?: true };
 
-const PAGE = 500;
 const LEASE_MS = 10_000;
 /** How often the primary's jobs are counted, so that a loss can be told in numbers. In ms. */
 const COUNT_MS = 2_000;
@@ -87,12 +85,13 @@ export class LossWatch {
 
   async #look(facts: Facts): Promise<void> {
     let { sentinel, runId } = facts;
+    let sawIt = false;
     if (sentinel === undefined) return;
     const { ledger, maintenance, identity } = this.#controller;
     if (this.#known === undefined || this.#known.sentinel !== sentinel || this.#known.runId !== runId) {
       // Another process of the machine may have seen it, and mended it.
       const stored = (await ledger.getFact(identity, 'life')) as Life | undefined;
-      const sawIt = this.#known !== undefined && stored !== undefined && isAnother(this.#known, stored);
+      sawIt = this.#known !== undefined && stored !== undefined && isAnother(this.#known, stored);
       if (sawIt) this.#happenedAt = this.#clock.monotonic();
       if (stored !== undefined) this.#known = { ...this.#known, ...stored };
       // What another process has stored may be newer than the probe: at the start, the first key of ours.
@@ -104,16 +103,21 @@ export class LossWatch {
     // Without a key of ours known to have been there, an empty primary is a new one, or was lost before its first probe:
     // what the journal has tells.
     const isNew = known?.sentinel === undefined;
-    const emptied = isNew ? sentinel === null : known.sentinel !== sentinel;
+    const emptied = isNew ? sentinel === null || known?.isToBeLookedAt === true : known.sentinel !== sentinel;
     const restarted = known?.runId !== undefined && runId !== undefined && runId !== known.runId;
     if (emptied || restarted) {
       // Also where another process makes it good: what this one has at work may run again there.
       if (!isNew) this.#happenedAt = this.#clock.monotonic();
       if (!(await ledger.lease('loss', this.#processId, LEASE_MS))) return;
-      if (emptied) await this.#recover('emptied', 0, isNew);
-      else await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS, isNew);
+      // A new life is not known until it is looked at: who ends before is followed by another.
+      if (isNew) await ledger.setFact(identity, 'life', { isToBeLookedAt: true });
     }
+    // Before the jobs are looked for: what is lost while that goes on is found by the next probe.
     const stands = sentinel ?? (await maintenance.leaveSentinel(`${this.#processId}-${this.#clock.now()}`));
+    if (emptied) await this.#recover('emptied', 0, isNew);
+    else if (restarted) await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS, isNew);
+    // Who made it good could not see copies that this process was still writing then.
+    if (sawIt && !emptied && !restarted) await this.#addLate();
     if (known?.sentinel !== stands || known?.runId !== runId) {
       await ledger.setFact(identity, 'life', life(stands, runId));
     }
@@ -123,21 +127,26 @@ export class LossWatch {
     await this.#count();
   }
 
+  /** Adds again what was on its way to the primary when that lost its data, and has a copy since. */
+  async #addLate(): Promise<void> {
+    const { journal, options, statistics } = this.#controller;
+    if (journal === undefined) return;
+    await journal.flushed();
+    const span = { end: await journal.settledEnd(), since: this.#aliveAt - options.deadlineMs };
+    statistics.recovered += await addAgain(this.#controller, span, async () => undefined);
+  }
+
   /** Adds again the journal's jobs that are missing. */
   async #recover(kind: Loss['kind'], since: number, isNew: boolean): Promise<void> {
     const { ledger, journal, options, statistics } = this.#controller;
     // What has just finished here is not to run again.
     await journal?.flushed();
     let recovered = 0;
-    let after = 0;
-    // What comes later goes to the primary as it is now, and may come faster than it can be looked at.
-    const end = await ledger.journalEnd();
-    while (journal !== undefined && after < end) {
-      const { rows, last } = await journal.settledPage(after, PAGE);
-      if (last === undefined) break;
-      after = last;
-      const entries = rows.map(({ json }) => JSON.parse(json) as JournalCopy);
-      recovered += await this.#addMissing(entries.filter(({ at }) => at >= since));
+    if (journal !== undefined) {
+      // What comes later goes to the primary as it is now, and may come faster than it can be looked at.
+      const end = await journal.settledEnd();
+      const renew = () => ledger.lease('loss', this.#processId, LEASE_MS);
+      recovered = await addAgain(this.#controller, { end, since }, renew);
     }
     const lost = kind === 'rolled-back' ? 0 : this.#lostOf(this.lastCount - recovered);
     if (recovered === 0 && (kind === 'rolled-back' || isNew)) return;
@@ -156,36 +165,6 @@ export class LossWatch {
     const { options, statistics } = this.#controller;
     const withoutCopy = statistics.withoutCopy + this.#schedulers;
     return Math.max(0, options.journal === 'until-completed' ? Math.min(missing, withoutCopy) : missing);
-  }
-
-  async #addMissing(entries: readonly AddEntry[]): Promise<number> {
-    const { maintenance } = this.#controller;
-    const flows = new Map<string, AddEntry[]>();
-    let added = 0;
-    for (const [queue, jobs] of groupBy(entries, ({ queue }) => queue)) {
-      const present = await maintenance.present(
-        queue,
-        jobs.map(({ id }) => id),
-      );
-      const missing = jobs.filter((_, index) => !present[index]);
-      const single = missing.filter(({ flow }) => flow === undefined);
-      for (const entry of missing) {
-        if (entry.flow === undefined) continue;
-        const tree = flows.get(entry.flow);
-        if (tree === undefined) flows.set(entry.flow, [entry]);
-        else tree.push(entry);
-      }
-      if (single.length === 0) continue;
-      await maintenance
-        .queue(queue)
-        .addJobs(single.map(({ job, id, parentKeyOpts }) => ({ job, jobId: id, parentKeyOpts })));
-      added += single.length;
-    }
-    for (const tree of flows.values()) {
-      await maintenance.queue(tree[0]!.queue).addFlow(flowEntries(tree));
-      added += tree.length;
-    }
-    return added;
   }
 
   /** Without a journal, the last count is all that tells how much a loss took. */
@@ -211,16 +190,6 @@ export class LossWatch {
     }
     this.#schedulers = schedulers;
   }
-}
-
-function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group === undefined) groups.set(key(item), [item]);
-    else group.push(item);
-  }
-  return groups;
 }
 
 /** Whether it is not the life of before, as far as both are known. */

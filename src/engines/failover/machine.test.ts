@@ -64,7 +64,8 @@ class Driven {
 
 const CERTAIN = [
   ...['oom', 'misconf', 'readonly', 'loading', 'busy', 'noreplicas', 'clusterdown', 'masterdown'],
-  ...['maxclients', 'noauth', 'wrongpass', 'protected-mode', 'refused', 'unknown-host'],
+  ...['maxclients', 'noauth', 'wrongpass', 'protected-mode', 'no-database'],
+  ...['refused', 'unknown-host'],
 ];
 
 describe('in use', () => {

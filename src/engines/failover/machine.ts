@@ -47,7 +47,8 @@ export interface Step {
  */
 const CERTAIN: ReadonlySet<string> = new Set([
   ...['oom', 'misconf', 'readonly', 'loading', 'busy', 'noreplicas', 'clusterdown', 'masterdown'],
-  ...['maxclients', 'noauth', 'wrongpass', 'protected-mode', 'refused', 'unknown-host'],
+  ...['maxclients', 'noauth', 'wrongpass', 'protected-mode', 'no-database'],
+  ...['refused', 'unknown-host'],
 ]);
 
 /** Between two probes' starts, whatever fails: calls that go on failing while probes are good cause no storm. */

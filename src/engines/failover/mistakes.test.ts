@@ -22,8 +22,7 @@ it.each<[string, () => unknown, string]>([
   ['a misspelt durability', () => onSqlite({ ...sqlite, durabilty: 'normal' }), 'did you mean durability?'],
   ['a misspelt journal', () => onFailover({ redis, sqlite, jurnal: 'off' }), 'did you mean journal?'],
   ['a misspelt host', () => onFailover({ redis: { hots: 'h' }, sqlite }), 'redis.hots must be absent'],
-  ['failoverOf() of nothing', () => failoverOf(wrong(undefined)), 'received a value of type undefined'],
-  ['failoverOf() of another engine', () => failoverOf(onSqlite(sqlite)), 'received one of another backend'],
+  ['failoverOf() of another engine', () => failoverOf(onSqlite(sqlite)), 'received an object of class Queue'],
 ])('%s is refused', (_name, make, text) => {
   expect(make).toThrow(refused(text));
 });

@@ -124,20 +124,14 @@ export class Returning {
     await this.#controller.attached.primaryAnswers();
     for (let looks = 0; this.#mayGoOn; looks++) {
       const { epoch } = this.#controller;
-      if (!(await ledger.lease('return', this.#processId, LEASE_MS))) {
-        const { deferred, unknown, moving } = await ledger.counts();
-        const queues = await ledger.standby(jobs => jobs.counts());
-        // Some schedulers stay for a while: their planned jobs are in work.
-        const areThere = looks >= LOOKS_FOR_SCHEDULERS || !queues.some(hasSchedulers);
-        if (deferred === 0 && unknown === 0 && areThere) this.#controller.markDelivered(epoch);
-        await this.#controller.census.refresh();
-        if (deferred + unknown + moving === 0 && !this.#drain.hasWork)
-          return this.#controller.markSettled(epoch);
-        await this.#controller.pause(LOOK_MS);
-        continue;
-      }
       try {
-        if (await this.#giveBack(epoch)) return this.#controller.markSettled(epoch);
+        // Each process its own, before its workers ask again.
+        await giveBackClaims(this.#controller);
+        const isOurs = await ledger.lease('return', this.#processId, LEASE_MS);
+        if (await (isOurs ? this.#giveBack(epoch) : this.#othersGaveBack(epoch, looks))) {
+          return this.#controller.markSettled(epoch);
+        }
+        if (!isOurs) await this.#controller.pause(LOOK_MS);
       } catch (error) {
         if (isAvailabilityFailure(classifyFailure(error))) this.#controller.connectionFailed(error);
         else throw error;
@@ -148,13 +142,24 @@ export class Returning {
     }
   }
 
+  /** While another process holds the lease: workers are let in when it has delivered. Tells whether nothing is left. */
+  async #othersGaveBack(epoch: number, looks: number): Promise<boolean> {
+    const { ledger, census } = this.#controller;
+    const { deferred, unknown, moving } = await ledger.counts();
+    const queues = await ledger.standby(jobs => jobs.counts());
+    // Some schedulers stay for a while: their planned jobs are in work.
+    const areThere = looks >= LOOKS_FOR_SCHEDULERS || !queues.some(hasSchedulers);
+    if (deferred === 0 && unknown === 0 && areThere) this.#controller.markDelivered(epoch);
+    await census.refresh();
+    return deferred + unknown + moving === 0 && !this.#drain.hasWork;
+  }
+
   /** Holding the lease: everything in order. Tells whether it came to the end. */
   async #giveBack(epoch: number): Promise<boolean> {
     const controller = this.#controller;
     const renew = () => controller.ledger.lease('return', this.#processId, LEASE_MS);
     // As long as the primary is not given up in between.
     const mayGoOn = () => this.#mayGoOn && controller.epoch === epoch;
-    await giveBackClaims(controller);
     if (!(await deliver(controller, mayGoOn, renew))) return false;
     if (!(await reconcile(controller, mayGoOn, renew))) return false;
     if (!(await this.#drain.runFirst(mayGoOn, renew))) return false;

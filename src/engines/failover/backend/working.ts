@@ -91,7 +91,8 @@ export abstract class WorkingBackend extends ProducingBackend {
   /** A job claimed by a call nobody waits for any more goes back to where it was. */
   #giveBack(answer: MaybeAnswer, token: string): void {
     const id = Array.isArray(answer) && answer[0] ? answer[1] : undefined;
-    if (typeof id !== 'string') return;
+    // It may have been given back, and claimed anew, before this answer came.
+    if (typeof id !== 'string' || this.claims.has(id)) return;
     const giveBack = this.orElse(
       primary => primary.moveJobFromActiveToWait(id, token),
       () => undefined,

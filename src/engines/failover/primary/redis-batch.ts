@@ -30,6 +30,8 @@ export class Batch {
   readonly #backendOf: (queue: string) => RedisQueueBackend;
   readonly #now: number;
   readonly queued: Queued[] = [];
+  /** Where the commands of each unit end. */
+  readonly #ends = new Map<TakenUnit, number>();
   #commands = 0;
 
   constructor(transaction: Transaction, backendOf: (queue: string) => RedisQueueBackend, now: number) {
@@ -42,18 +44,19 @@ export class Batch {
    * Queues the commands that make a unit anew, as it stood, its jobs with all they have been through.
    * @param known jobs that are there already: only their place in the flow is added.
    */
-  add({ jobs, scheduler }: TakenUnit, known: ReadonlySet<TakenJob>): void {
-    if (scheduler !== undefined) this.#addScheduler(scheduler);
-    this.#addJobs(jobs, known);
+  add(unit: TakenUnit, known: ReadonlySet<TakenJob>): void {
+    if (unit.scheduler !== undefined) this.#addScheduler(unit.scheduler);
+    this.#addJobs(unit, known);
   }
 
   /** A scheduler whose runs have gone on elsewhere: what it had planned for `next` here is over. */
-  supersede({ jobs, scheduler }: TakenUnit, next: number): void {
-    if (scheduler !== undefined) this.#supersedeScheduler(scheduler, next);
-    this.#addJobs(jobs, NONE);
+  supersede(unit: TakenUnit, next: number): void {
+    if (unit.scheduler !== undefined) this.#supersedeScheduler(unit.scheduler, next);
+    this.#addJobs(unit, NONE);
   }
 
-  #addJobs(jobs: readonly TakenJob[], known: ReadonlySet<TakenJob>): void {
+  #addJobs(unit: TakenUnit, known: ReadonlySet<TakenJob>): void {
+    const { jobs } = unit;
     const parents = new Map<string, TakenJob>();
     for (const taken of jobs) {
       this.#addJob(taken, !known.has(taken));
@@ -64,12 +67,25 @@ export class Batch {
       const args = [parentKey, `${parentKey}:dependencies`, queueKey, id, this.#now];
       this.#run(queue, 'releaseParentIfNoPendingDependencies', args);
     }
+    this.#ends.set(unit, this.#commands);
   }
 
   /** What marks the whole of it as done, and leaves out what these keys have come to hold. */
   end(mark: string, without: readonly string[]): void {
     this.#transaction.hset(mark, { jobs: this.queued.length });
     if (without.length > 0) this.#transaction.del(...without);
+  }
+
+  /** The units one of whose commands has failed, each with why: the others of a transaction are carried out all the same. */
+  refused(replies: readonly [Error | null, unknown][]): Map<TakenUnit, string> {
+    const refused = new Map<TakenUnit, string>();
+    let from = 0;
+    for (const [unit, end] of this.#ends) {
+      const failed = replies.slice(from, end).find(([error]) => error !== null)?.[0];
+      if (failed) refused.set(unit, failed.message);
+      from = end;
+    }
+    return refused;
   }
 
   exec(): Promise<[Error | null, unknown][] | null> {

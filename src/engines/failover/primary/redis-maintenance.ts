@@ -4,6 +4,7 @@ import {
   classifyFailure,
   DeadlineError,
   type FailureClass,
+  forgetAbortedScripts,
   type ProbeResult,
   type RedisClient,
   RedisProbe,
@@ -14,8 +15,16 @@ import type { Clock } from '../../../shared/clock.ts';
 import type { EndingKey, TakenJob, TakenScheduler, TakenUnit } from '../../sqlite/index.ts';
 import { splitQueue } from '../entries.ts';
 import { inOrderOfAdding, scheduleNow } from './placing.ts';
-import type { BatchReport, Facts, Health, Maintenance, Standing } from './primary.ts';
+import {
+  type BatchReport,
+  type Facts,
+  type Health,
+  isRefusal,
+  type Maintenance,
+  type Standing,
+} from './primary.ts';
 import { Batch } from './redis-batch.ts';
+import { RefusedUnits } from './redis-refused.ts';
 import { HISTORY, JOB_SUFFIXES, RECLAIM, SCHEDULER, SUPERSEDE } from './redis-scripts.ts';
 
 interface Parts {
@@ -95,6 +104,7 @@ export class RedisMaintenance implements Maintenance {
     for (const { name, keys, lua } of [HISTORY, SCHEDULER, SUPERSEDE]) {
       client.defineCommand(name, { numberOfKeys: keys, lua });
     }
+    forgetAbortedScripts(client);
     let told: Error | undefined;
     client.on('error', (error: Error) => {
       told ??= error;
@@ -163,7 +173,12 @@ export class RedisMaintenance implements Maintenance {
 
   async addBatch(batch: string, units: readonly TakenUnit[]): Promise<BatchReport> {
     const redis = this.#redis;
-    if ((await redis.exists(this.#batchKey(batch))) === 1) return { added: 0, duplicates: [] };
+    const mark = this.#batchKey(batch);
+    const refusals = new RefusedUnits(redis, queue => this.#silentQueue(queue));
+    if ((await redis.exists(mark)) === 1) {
+      await refusals.lookFor(mark, units);
+      return { added: 0, duplicates: [] };
+    }
     const duplicates: Standing[] = [];
     const client = await this.queue(`${this.#parts.prefix}:spillway`).client;
     const transaction = new Batch(client.multi(), queue => this.#silentQueue(queue), this.#parts.clock.now());
@@ -179,10 +194,16 @@ export class RedisMaintenance implements Maintenance {
       }
     }
     const queues = new Set(units.flatMap(({ jobs }) => jobs.map(({ queue }) => queue)));
-    transaction.end(this.#batchKey(batch), [...queues].map(unheard));
+    transaction.end(mark, [...queues].map(unheard));
     const replies = await transaction.exec();
     const failed = replies?.find(([error]) => error !== null)?.[0];
-    if (failed) throw failed;
+    if (failed) {
+      // A script that isn't there is sent with the next batch.
+      if (!isRefusal(failed) || failed.message.startsWith('NOSCRIPT')) throw failed;
+      const refused = transaction.refused(replies ?? []);
+      if (refused.size === 0) throw failed;
+      return refusals.takeOut(mark, refused, known);
+    }
     for (const { queue, job, at } of transaction.queued) {
       const answer = replies?.[at]?.[1];
       if (typeof answer === 'string' && answer !== job) duplicates.push({ queue, job });
