@@ -1,7 +1,7 @@
 /** De-duplication over an outage: a key that was set during it holds after it, for every machine. */
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Rig, Runs, until } from './rig.ts';
 
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
@@ -21,9 +21,7 @@ function elsewhere(rig: Rig): { queue: Queue; redis: Redis } {
   const connection = { port: rig.redis.port };
   const queue = new Queue('q', { connection });
   const redis = new Redis(rig.redis.port);
-  onTestFinished(async () => {
-    await Promise.all([queue.close(), redis.quit()]);
-  });
+  rig.own({ close: () => Promise.all([queue.close(), redis.quit()]) });
   queue.on('error', () => undefined);
   redis.on('error', () => undefined);
   return { queue, redis };
@@ -37,7 +35,7 @@ async function expectWindow(redis: Redis, key: string, job: string | undefined):
   expect(left).toBeLessThanOrEqual(HOUR);
 }
 
-describe('a window (ttl) that was opened during the outage, and whose job has run there', () => {
+describe.concurrent('a window (ttl) that was opened during the outage, and whose job has run there', () => {
   const opts = { deduplication: { id: 'once', ttl: HOUR } };
 
   it.each([
@@ -96,7 +94,7 @@ describe('a window (ttl) that was opened during the outage, and whose job has ru
   });
 });
 
-describe('a job that waits on the standby at the return', () => {
+describe.concurrent('a job that waits on the standby at the return', () => {
   it('goes back with its key, simple or extended, and what it stood for stays away', async () => {
     await using rig = await Rig.start({}, DURABLE);
     const queue = await awayFrom(rig);
@@ -140,7 +138,7 @@ describe('a job that waits on the standby at the return', () => {
   });
 });
 
-describe('keepLastIfActive', () => {
+describe.concurrent('keepLastIfActive', () => {
   const opts = { deduplication: { id: 'last', keepLastIfActive: true } };
 
   it('on the standby while the primary comes back: the last one added runs once, after it', async () => {

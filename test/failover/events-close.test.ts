@@ -15,7 +15,7 @@ const drains = async (rig: Rig, queue: ReturnType<Rig['queue']>) => {
   await until(() => rig.engine.status().returned > 0, 'the drain to begin');
 };
 
-describe.each<[string, (rig: Rig, queue: ReturnType<Rig['queue']>) => unknown]>([
+describe.concurrent.each<[string, (rig: Rig, queue: ReturnType<Rig['queue']>) => unknown]>([
   ['on the primary', () => {}],
   [
     'in doubt',

@@ -23,7 +23,7 @@ const OPTIONS: Record<string, object> = {
   'delayed by its backoff': { attempts: 3, backoff: 60_000 },
 };
 
-describe.each<[string, (other: Queue, ids: string[], redis: Redis) => Promise<unknown>]>([
+describe.concurrent.each<[string, (other: Queue, ids: string[], redis: Redis) => Promise<unknown>]>([
   ['obliterates the queue', other => other.obliterate({ force: true })],
   [
     'removes the jobs, whose locks have run out',
@@ -79,7 +79,7 @@ describe.each<[string, (other: Queue, ids: string[], redis: Redis) => Promise<un
   });
 });
 
-describe('remove() while Redis is away', () => {
+describe.concurrent('remove() while Redis is away', () => {
   it('of a job this process works on: refused, as its lock is held', async () => {
     await using rig = await Rig.start();
     await rig.queue().add('x', {});

@@ -48,6 +48,7 @@ export class Rig implements AsyncDisposable {
   /** Errors emitted by BullMQ's objects. */
   readonly errors: Error[] = [];
   readonly #opened: { close(): Promise<unknown> }[] = [];
+  readonly #others: { close(): Promise<unknown> }[] = [];
   #engine: FailoverController | undefined;
 
   private constructor(redis: RedisServer, file: string, given: Given) {
@@ -128,6 +129,11 @@ export class Rig implements AsyncDisposable {
     }
   }
 
+  /** Of somebody else than the program under test; closed at the end of the test. */
+  own(it: { close(): Promise<unknown> }): void {
+    this.#others.push(it);
+  }
+
   /** As another program on the same homes would: what is opened from now on has an engine of its own. */
   again(): this {
     this.#engine = undefined;
@@ -147,6 +153,7 @@ export class Rig implements AsyncDisposable {
     // A paused server would not even end.
     this.redis.resume();
     await this.closeAll();
+    for (const it of this.#others) await it.close();
     await this.redis.stop();
   }
 

@@ -1,6 +1,6 @@
 /** Job schedulers over an outage: one chain goes on, each of its runs once. */
 import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Rig, until } from './rig.ts';
 
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
@@ -32,7 +32,7 @@ class Slots {
 function look(rig: Rig) {
   const redis = new Redis(rig.redis.port);
   redis.on('error', () => undefined);
-  onTestFinished(() => redis.disconnect());
+  rig.own({ close: async () => redis.disconnect() });
   return {
     schedulers: () => redis.zrange('bull:q:repeat', '0', '-1'),
     delayed: () => redis.zrange('bull:q:delayed', '0', '-1'),
@@ -51,7 +51,7 @@ async function back(rig: Rig): Promise<void> {
   await rig.reaches('primary');
 }
 
-describe('a chain', () => {
+describe.concurrent('a chain', () => {
   it.each([
     ['every', { every: 300 }, false],
     ['every', { every: 300 }, true],
@@ -81,7 +81,7 @@ describe('a chain', () => {
   );
 });
 
-describe('a scheduler of the future', () => {
+describe.concurrent('a scheduler of the future', () => {
   it('set again during the outage, by a program that has just started, keeps its next run', async () => {
     await using rig = await Rig.start({}, DURABLE);
     const first = rig.queue();
@@ -107,7 +107,7 @@ describe('a scheduler of the future', () => {
   });
 });
 
-describe('a limit', () => {
+describe.concurrent('a limit', () => {
   it('counts the runs of both homes', async () => {
     await using rig = await Rig.start({}, DURABLE);
     const queue = rig.queue();
@@ -143,7 +143,7 @@ describe('a limit', () => {
   });
 });
 
-describe('a scheduler that is removed during the outage', () => {
+describe.concurrent('a scheduler that is removed during the outage', () => {
   it.each([
     ['at once', async () => undefined],
     [
