@@ -71,7 +71,7 @@ const returning = async (program: Program) => {
   );
 };
 
-describe.each<[string, (program: Program) => unknown, Given?]>([
+describe.concurrent.each<[string, (program: Program) => unknown, Given?]>([
   ['on the primary', () => {}],
   ['on the standby', standby],
   ['when Redis has just been killed', ({ rig }) => rig.redis.kill()],
@@ -114,7 +114,7 @@ describe.each<[string, (program: Program) => unknown, Given?]>([
   });
 });
 
-describe('close at the start', () => {
+describe.concurrent('close at the start', () => {
   it.each<[string, (rig: Rig) => unknown]>([
     ['is well', () => {}],
     ['is down', rig => rig.redis.kill()],

@@ -72,7 +72,7 @@ async function allThere(rig: Rig): Promise<void> {
   await redis.quit();
 }
 
-describe('a drain of all kinds of jobs', () => {
+describe.concurrent('a drain of all kinds of jobs', () => {
   it('killed again and again, and by two programs at once: each arrives once, where it belongs', async () => {
     await using rig = await Rig.start(GIVEN, ['--appendonly', 'yes']);
     await fill(rig);

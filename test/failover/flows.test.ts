@@ -34,7 +34,7 @@ function expectWhole(runs: Runs, duplicates: number): void {
   }
 }
 
-describe('a flow whose add is cut', () => {
+describe.concurrent('a flow whose add is cut', () => {
   it.each<['killed' | 'hung']>([['killed'], ['hung']])(
     'by a Redis that is %s: all of it runs, its parent last',
     async how => {
@@ -78,7 +78,7 @@ describe('a flow whose add is cut', () => {
   });
 });
 
-describe('a child that fails while Redis is away', () => {
+describe.concurrent('a child that fails while Redis is away', () => {
   it.each([
     ['failParentOnFailure', 'failed', false],
     ['ignoreDependencyOnFailure', 'completed', true],

@@ -5,7 +5,7 @@ import { Rig, Runs, until } from './rig.ts';
 const addMany = (queue: ReturnType<Rig['queue']>, from: number, count: number) =>
   Promise.all(Array.from({ length: count }, (_, index) => queue.add(`job-${from + index}`, {})));
 
-describe('a Redis that is killed', () => {
+describe.concurrent('a Redis that is killed', () => {
   it('is replaced by the standby, comes back by itself, and every job runs once', async () => {
     await using rig = await Rig.start({}, ['--appendonly', 'yes']);
     const queue = rig.queue();
@@ -89,7 +89,7 @@ describe('a Redis that is killed', () => {
   });
 });
 
-describe('a Redis that hangs', () => {
+describe.concurrent('a Redis that hangs', () => {
   it('adds of unknown outcome run once, though Redis carries them out when it goes on', async () => {
     await using rig = await Rig.start({}, ['--appendonly', 'yes']);
     const queue = rig.queue();
@@ -116,7 +116,7 @@ describe('a Redis that hangs', () => {
   });
 });
 
-describe('a Redis that is full', () => {
+describe.concurrent('a Redis that is full', () => {
   it('spills, makes room among finished jobs, and is used again', async () => {
     await using rig = await Rig.start();
     const queue = rig.queue();
@@ -139,7 +139,7 @@ describe('a Redis that is full', () => {
   });
 });
 
-describe('a Redis that takes no writes', () => {
+describe.concurrent('a Redis that takes no writes', () => {
   it.each([
     ['readonly', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
     [

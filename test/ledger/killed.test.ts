@@ -50,7 +50,7 @@ function checkDrained(file: string, log: string, before: readonly string[]): str
 
 describe('a drain', () => {
   it('killed at any moment leaves each job in one place, and is gone on with', async () => {
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 2; round++) {
       const folder = tempDir('drain');
       const [file, log] = [join(folder, 'q.db'), join(folder, 'sent')];
       const before = await fill(file, random);
@@ -116,7 +116,7 @@ describe('a drain', () => {
 
 describe('what was acknowledged', () => {
   it('survives a kill at any moment, in all tables, and the counters are right', async () => {
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 2; round++) {
       const folder = tempDir('ledger');
       const [file, log] = [join(folder, 'q.db'), join(folder, 'acks')];
       for (let life = 0; life < 2; life++) {
