@@ -8,4 +8,5 @@ const failover = new FailoverUnderTest('failover', 'primary');
 beforeAll(() => failover.start());
 afterAll(() => failover.stop());
 
-conformance({ describe, it, engine: failover.engine });
+// Most of a behaviour is waiting.
+conformance({ describe: describe.concurrent, it, engine: failover.engine });

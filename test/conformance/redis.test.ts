@@ -13,7 +13,12 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-conformance({ describe, it, engine: { name: 'redis', factory: createRedisBackend, connection } });
+// Most of a behaviour is waiting.
+conformance({
+  describe: describe.concurrent,
+  it,
+  engine: { name: 'redis', factory: createRedisBackend, connection },
+});
 
 describe('the suite itself', () => {
   it('has a name for every behaviour, and enough of them', () => {

@@ -24,7 +24,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-conformance({ describe, it, engine });
+// Most of a behaviour is waiting.
+conformance({ describe: describe.concurrent, it, engine });
 
 describe('model', () => {
   it('answers random commands as Redis does', { timeout: 120_000 }, async () => {
@@ -32,7 +33,7 @@ describe('model', () => {
     await compareEngines({
       subject: engine,
       oracle: { name: 'redis', factory: createRedisBackend, connection: redis },
-      runs: 40,
+      runs: 25,
     });
   });
 });
