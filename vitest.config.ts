@@ -6,7 +6,7 @@ export default defineConfig({
     setupFiles: ['test/setup/leaks.ts'],
     // Real servers, real files and two cores: a few files at once, and each test may take its time.
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,

@@ -60,13 +60,13 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
     });
   const actors = await Promise.all(Array.from({ length: ACTORS }, (_, at) => startActor(at)));
   const histories = new Map(KEYS.map(key => [key, [{ value: null, ackedAt: 0 }] as Written[]]));
-  const end = performance.now() + ms;
   let lastValue = 0;
   const sound = () => report.violations.length === 0;
   let cycleEnd = 0;
   const going = () => performance.now() < cycleEnd && sound();
   try {
     await Promise.all(actors.map(actor => actor.ask({ op: 'ready', ms: 5_000 })));
+    const end = performance.now() + ms;
     while (performance.now() < end && sound()) {
       cycleEnd = performance.now() + CYCLE_MS;
       await Promise.all([
