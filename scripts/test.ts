@@ -45,7 +45,8 @@ async function runVitest(vitestArguments: string[]): Promise<Count> {
   const color = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { FORCE_COLOR: undefined, NO_COLOR: '1' };
   try {
     const { code } = await runTool('vitest', ['run', ...reporters, ...vitestArguments], {
-      env: { ...process.env, ...color },
+      // The tests start hundreds of processes; what one has compiled the others need not.
+      env: { NODE_COMPILE_CACHE: join(folder, 'compiled'), ...process.env, ...color },
       print,
     });
     const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as VitestReport) : undefined;
