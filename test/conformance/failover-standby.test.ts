@@ -9,4 +9,10 @@ const failover = new FailoverUnderTest('failover (standby)', 'standby');
 beforeAll(() => failover.start());
 afterAll(() => failover.stop());
 
-conformance({ describe, it, engine: failover.engine, differences: differencesOf('standby') });
+// Most of a behaviour is waiting.
+conformance({
+  describe: describe.concurrent,
+  it,
+  engine: failover.engine,
+  differences: differencesOf('standby'),
+});

@@ -31,7 +31,7 @@ describe('the suite itself', () => {
     await compareEngines({
       subject: { ...oracle, name: 'redis (other prefix)', prefix: 'other' },
       oracle,
-      runs: 15,
+      runs: 8,
     });
   });
 });

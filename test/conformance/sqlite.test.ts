@@ -33,7 +33,7 @@ describe('model', () => {
     await compareEngines({
       subject: engine,
       oracle: { name: 'redis', factory: createRedisBackend, connection: redis },
-      runs: 25,
+      runs: 15,
     });
   });
 });
