@@ -1,8 +1,8 @@
 /** Children that a running job adds to itself, with a fault at that moment. */
-import { WaitingChildrenError } from 'bullmq';
+import { Queue, WaitingChildrenError } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/engines/failover/ledger/index.ts';
-import { Rig, until } from './rig.ts';
+import { Rig, Runs, until } from './rig.ts';
 
 describe('a parent that adds its children while it runs', () => {
   it.each<['is back' | 'hangs']>([['is back'], ['hangs']])(
@@ -47,6 +47,33 @@ describe('a parent that adds its children while it runs', () => {
     },
   );
 });
+
+it.each<['add' | 'addBulk' | 'a flow']>([['add'], ['addBulk'], ['a flow']])(
+  'a child that was acknowledged runs, though its parent is gone when it can be given back: by %s',
+  async how => {
+    await using rig = await Rig.start();
+    const [queue, children] = [rig.queue(), rig.queue('children')];
+    await queue.add('p', {}, { jobId: 'p' });
+    rig.engine.switched('off', 'a test');
+    const opts = { jobId: 'c', parent: { id: 'p', queue: queue.qualifiedName } };
+    if (how === 'add') await children.add('c', {}, opts);
+    else if (how === 'addBulk') await children.addBulk([{ name: 'c', data: {}, opts }]);
+    else await rig.flow().add({ name: 'c', queueName: 'children', opts });
+    const elsewhere = new Queue('q', { connection: { port: rig.redis.port } });
+    rig.own(elsewhere);
+    await elsewhere.remove('p');
+    rig.engine.switched('on', 'a test');
+    await rig.reaches('primary');
+    const runs = new Runs();
+    rig.worker(async ({ id = '' }) => runs.add(id), {}, 'children');
+    await until(
+      () => runs.has('c'),
+      'the child',
+      () => [rig.engine.status(), rig.told],
+    );
+    expect([runs.count, rig.told.undeliverable]).toEqual([1, []]);
+  },
+);
 
 it('a worker that is closed says nothing of Redis: the next job goes there', async () => {
   await using rig = await Rig.start();

@@ -4,21 +4,11 @@ import { ABANDONED, giveBackClaimedWith } from './abandoned.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, flowEntries } from './entries.ts';
 import { type Json, KEPT_ADD, type StoredOperation } from './ledger/index.ts';
+import { withLivingParents } from './parents.ts';
+import { ANY_LOCK, FAILED_CHILD, GONE, LOCKED, NO_LOCK, NOT_ACTIVE, OTHER_LOCK } from './refusals.ts';
 import { HELD } from './unknown.ts';
 
 const PAGE = 200;
-/** With this token BullMQ's scripts don't look at the lock. */
-const ANY_LOCK = '0';
-/** BullMQ's refusals: the job is gone, has no lock, is not active, is locked by another. */
-const GONE = -1;
-const NO_LOCK = -2;
-const NOT_ACTIVE = -3;
-const OTHER_LOCK = -6;
-/** What its removing answers when somebody works on the job. */
-const LOCKED = 0;
-/** Its refusal to complete a parent with a failed child, which a worker that is told so reports as a failure. */
-const FAILED_CHILD = -9;
-
 /** More jobs than a window lets through: it was closed by hand. PostgreSQL takes no larger number. */
 const BY_HAND = 2 ** 31 - 1;
 
@@ -139,7 +129,7 @@ async function apply(controller: Controller, entry: StoredOperation): Promise<vo
       return giveBackClaimedWith(controller, entry.queue, new Set(args.map(String)));
     case KEPT_ADD:
     case HELD:
-      return addLater(backend, args[0] as AddEntry[]);
+      return addLater(controller, backend, args[0] as AddEntry[]);
     default:
       throw new Error(`Unknown kept operation ${entry.op}`);
   }
@@ -268,12 +258,25 @@ function keepOf(args: Args): KeepJobs {
   return (args[1] ?? undefined) as KeepJobs;
 }
 
-/** Children whose parent lives on the primary. */
-async function addLater(backend: IQueueBackend, entries: AddEntry[]): Promise<void> {
+/** Children whose parent lives on the primary, or did. */
+async function addLater(
+  { maintenance }: Controller,
+  backend: IQueueBackend,
+  given: readonly AddEntry[],
+): Promise<void> {
+  const entries = await withLivingParents(maintenance, given);
   if (entries[0]?.flow !== undefined) {
-    const results = await backend.addFlow(flowEntries(entries));
-    for (const [error] of results) if (error !== null) throw error;
+    for (const [error, answer] of await backend.addFlow(flowEntries(entries))) {
+      if (error !== null) throw error;
+      refuseCode(answer);
+    }
     return;
   }
-  await backend.addJobs(entries.map(({ job, id, parentKeyOpts }) => ({ job, jobId: id, parentKeyOpts })));
+  const jobs = entries.map(({ job, id, parentKeyOpts }) => ({ job, jobId: id, parentKeyOpts }));
+  for (const answer of await backend.addJobs(jobs)) refuseCode(answer);
+}
+
+/** In a transaction BullMQ answers a refusal as a number in the id's place, and throws nothing. */
+function refuseCode(answer: string | number): void {
+  if (typeof answer === 'number' && answer < 0) throw new Error(`BullMQ refuses to add it: ${answer}`);
 }

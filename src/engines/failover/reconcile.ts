@@ -2,13 +2,9 @@ import type { IQueueBackend, KeepJobs, MinimalJob } from 'bullmq';
 import type { Controller } from './controller.ts';
 import { splitQueue } from './entries.ts';
 import type { Json, Outcome, UnknownJob } from './ledger/index.ts';
+import { ANY_LOCK, OF_A_SCHEDULER, REMOVED } from './refusals.ts';
 
 const PAGE = 200;
-const ANY_LOCK = '0';
-/** BullMQ's refusal to remove what a scheduler has planned. */
-const OF_A_SCHEDULER = -8;
-/** What removing a job answers when that was done. */
-const REMOVED = 1;
 
 /**
  * Adds whose outcome was unknown have a copy on the standby and may have a twin on the primary: makes one job of the two.

@@ -1,6 +1,7 @@
-import { type AddEntry, flowEntries, parentQueueOf } from './entries.ts';
+import { type AddEntry, flowEntries } from './entries.ts';
 import type { JournalCopy } from './journal.ts';
 import type { JournalRow } from './ledger/index.ts';
+import { keyOf, withLivingParents } from './parents.ts';
 import type { Maintenance } from './primary/primary.ts';
 
 /** What the recovery needs of the ledger and of the primary. */
@@ -84,38 +85,14 @@ async function missingOf(
 
 async function addTree(maintenance: Homes['maintenance'], tree: readonly AddEntry[]): Promise<void> {
   const parents = new Set(tree.map(({ parentKeyOpts }) => parentKeyOpts.parentKey));
-  const inTree = new Set(tree.map(keyOf));
-  const entries: AddEntry[] = [];
-  for (const entry of tree) {
-    const { parentKey } = entry.parentKeyOpts;
-    const hasParent =
-      parentKey === undefined || inTree.has(parentKey) || (await isThere(maintenance, parentKey));
-    // The primary takes no child of a parent it doesn't have: that one has finished, or is another machine's to add.
-    const linked = hasParent ? entry : withoutParent(entry);
-    // A parent that waits for children is let go by the last of them: one whose children had all finished waits for none.
-    entries.push(parents.has(keyOf(entry)) ? linked : notWaiting(linked));
-  }
+  const living = await withLivingParents(maintenance, tree);
+  // A parent that waits for children is let go by the last of them: one whose children had all finished waits for none.
+  const entries = living.map(entry => (parents.has(keyOf(entry)) ? entry : notWaiting(entry)));
   const results = await maintenance.queue(tree[0]!.queue).addFlow(flowEntries(entries));
   for (const [error] of results) if (error !== null) throw error;
   const at = results.findIndex(([, id]) => Number(id) < 0);
   // Looked at again from the beginning at the next probe.
   if (at >= 0) throw new Error(`job ${keyOf(entries[at]!)} is not added again yet: ${results[at]?.[1]}`);
-}
-
-async function isThere(maintenance: Homes['maintenance'], key: string): Promise<boolean> {
-  const queue = parentQueueOf(key);
-  const [found] = await maintenance.present(queue, [key.slice(queue.length + 1)]);
-  return found === true;
-}
-
-function keyOf({ queue, id }: AddEntry): string {
-  return `${queue}:${id}`;
-}
-
-function withoutParent(entry: AddEntry): AddEntry {
-  const { parent: _, parentKey: __, ...job } = entry.job;
-  const { parentKey: ___, parentDependenciesKey: ____, ...parentKeyOpts } = entry.parentKeyOpts;
-  return { ...entry, job, parentKeyOpts };
 }
 
 function notWaiting(entry: AddEntry): AddEntry {

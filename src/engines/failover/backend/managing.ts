@@ -1,10 +1,8 @@
 import type { IQueueBackend, JobProgress, MinimalJob } from 'bullmq';
 import { cursorOnStandby } from '../cursors.ts';
+import { LOCKED } from '../refusals.ts';
 import { unlessOut } from '../standby-watch.ts';
 import { WorkingBackend } from './working.ts';
-
-/** What removing a job answers when somebody works on it. */
-const LOCKED = 0;
 
 /**
  * The operations on a queue as a whole and on single jobs from outside. What concerns one job goes where it lives; what

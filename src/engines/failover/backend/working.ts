@@ -9,7 +9,7 @@ import type {
 } from 'bullmq';
 import { ON_STANDBY } from '../claims.ts';
 import type { Place } from '../entries.ts';
-import { isFaultsDoing } from '../refusals.ts';
+import { isFaultsDoing, OTHER_LOCK } from '../refusals.ts';
 import { unlessOut } from '../standby-watch.ts';
 import type { Failed, Outcome } from './core.ts';
 import { ProducingBackend } from './producing.ts';
@@ -23,8 +23,6 @@ import {
   type Report,
 } from './report.ts';
 
-/** BullMQ's refusal of a report with another token than the lock's. */
-const OTHERS_LOCK = -6;
 const STALLED = 'it was at work when its worker died or hung, and is to run again';
 /** Where a claim that has got nothing says for how long a rate limit forbids it. */
 const RATE_LIMIT_AT = 2;
@@ -250,7 +248,7 @@ export abstract class WorkingBackend extends ProducingBackend {
     try {
       return await report;
     } catch (error) {
-      if ((error as { code?: unknown }).code !== OTHERS_LOCK) this.claims.delete(id);
+      if ((error as { code?: unknown }).code !== OTHER_LOCK) this.claims.delete(id);
       throw error;
     }
   }
