@@ -1,33 +1,11 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, it, onTestFinished } from 'vitest';
-import { createSpillway, type SpillwayOptions } from '../../src/index.ts';
-import { type ScriptProcess, spawnScript } from '../faults/index.ts';
-import { collectLog } from '../runtime/collect-log.ts';
+import { expect, it } from 'vitest';
+import type { ScriptProcess } from '../faults/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
-
-const program = fileURLToPath(new URL('./fixtures/member.ts', import.meta.url));
-const change = { by: 'ada', reason: 'bill unpaid' };
-
-async function member(
-  options: SpillwayOptions,
-  { breakers = ['mail'], routes = false } = {},
-): Promise<ScriptProcess> {
-  const child = await spawnScript(program, [JSON.stringify({ options, breakers, routes })]);
-  onTestFinished(() => child[Symbol.asyncDispose]());
-  await child.message(said => said === 'ready');
-  return child;
-}
+import { change, member, open } from './member.ts';
 
 const becomes = (child: ScriptProcess, mode: string) =>
   child.message<{ breaker?: string; mode: string }>(said => said.breaker === 'mail' && said.mode === mode);
-
-function open(options: SpillwayOptions) {
-  const { logger, lines } = collectLog();
-  const spillway = createSpillway({ environment: {}, handleSignals: false, logger, ...options });
-  onTestFinished(() => spillway.close());
-  return { spillway, lines };
-}
 
 it('a web process sets the mode of a breaker that only its workers have', async () => {
   const options = { sqlite: { file: join(tempDir('elsewhere'), 'jobs.db') } };

@@ -1,14 +1,9 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createSpillway, type Spillway, type SpillwayOptions } from '../../src/index.ts';
-import { type ScriptProcess, spawnScript } from '../faults/index.ts';
-import { collectLog } from '../runtime/collect-log.ts';
+import type { ScriptProcess } from '../faults/index.ts';
 import { startRedis } from '../servers/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
-
-const program = fileURLToPath(new URL('./fixtures/member.ts', import.meta.url));
-const change = { by: 'ada', reason: 'bill unpaid' };
+import { change, member, open } from './member.ts';
 
 interface Told {
   breaker?: string;
@@ -19,31 +14,6 @@ interface Told {
 }
 
 const file = () => ({ sqlite: { file: join(tempDir('overrides'), 'jobs.db') } });
-
-async function member(
-  options: SpillwayOptions,
-  { breakers = ['mail'], routes = false } = {},
-): Promise<ScriptProcess> {
-  const child = await spawnScript(program, [JSON.stringify({ options, breakers, routes })]);
-  onTestFinished(() => child[Symbol.asyncDispose]());
-  await child.message(said => said === 'ready');
-  return child;
-}
-
-function open(options: SpillwayOptions): {
-  spillway: Spillway;
-  lines: ReturnType<typeof collectLog>['lines'];
-} {
-  const log = collectLog();
-  const spillway = createSpillway({
-    environment: {},
-    handleSignals: false,
-    logger: log.logger,
-    ...options,
-  });
-  onTestFinished(() => spillway.close());
-  return { spillway, lines: log.lines };
-}
 
 const answer = async () => 'answer';
 const becomes = (child: ScriptProcess, mode: string) =>
