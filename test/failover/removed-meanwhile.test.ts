@@ -41,7 +41,7 @@ describe.concurrent.each<[string, (other: Queue, ids: string[], redis: Redis) =>
   ],
 ])('another process %s', (_, removeAll) => {
   it('what is kept for them is settled: nothing is told, and nothing of them comes back', async () => {
-    await using rig = await Rig.start({ journal: 'until-completed' });
+    await using rig = await Rig.start({ journal: 'until-completed', deadlineMs: 10_000 });
     const queue = rig.queue();
     const worker = rig.worker(null);
     const jobs: [string, Job][] = [];
