@@ -2,7 +2,7 @@
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { Rig, Runs, until } from './rig.ts';
+import { PATIENT, Rig, Runs, until } from './rig.ts';
 
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const HOUR = 3_600_000;
@@ -42,7 +42,7 @@ describe.concurrent('a window (ttl) that was opened during the outage, and whose
     ['removed', { count: 0 }],
     ['kept', { count: 10 }],
   ])('holds after the return, its job %s', async (_, removeOnComplete) => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = await awayFrom(rig);
     const runs = new Runs();
     rig.worker(async ({ name }) => runs.add(name), { removeOnComplete });
@@ -61,7 +61,7 @@ describe.concurrent('a window (ttl) that was opened during the outage, and whose
   });
 
   it('holds when the program ends before the return, and with a job that still waits', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = await awayFrom(rig);
     const worker = rig.worker(null, { removeOnComplete: { count: 0 } });
     const first = await queue.add('first', {}, opts);
@@ -79,7 +79,7 @@ describe.concurrent('a window (ttl) that was opened during the outage, and whose
   });
 
   it('holds when its job is in work on the standby at the return, and finishes after it', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = await awayFrom(rig);
     const worker = rig.worker(null, { removeOnComplete: { count: 0 } });
     const first = await queue.add('first', {}, opts);
@@ -96,7 +96,7 @@ describe.concurrent('a window (ttl) that was opened during the outage, and whose
 
 describe.concurrent('a job that waits on the standby at the return', () => {
   it('goes back with its key, simple or extended, and what it stood for stays away', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = await awayFrom(rig);
     const simple = { deduplication: { id: 'simple' } };
     const extended = { deduplication: { id: 'extended', ttl: HOUR, extend: true } };
@@ -119,7 +119,7 @@ describe.concurrent('a job that waits on the standby at the return', () => {
   });
 
   it('debounce: the latest replaces the one that is delayed in Redis since before', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = rig.queue();
     const opts = { delay: HOUR, deduplication: { id: 'last', ttl: HOUR, extend: true, replace: true } };
     const before = await queue.add('before', { n: 1 }, opts);
@@ -142,7 +142,7 @@ describe.concurrent('keepLastIfActive', () => {
   const opts = { deduplication: { id: 'last', keepLastIfActive: true } };
 
   it('on the standby while the primary comes back: the last one added runs once, after it', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = await awayFrom(rig);
     const runs = new Runs();
     let goOn = () => {};
@@ -174,7 +174,7 @@ describe.concurrent('keepLastIfActive', () => {
   });
 
   it('in work in Redis since before: one added during the outage and one after it, no job twice', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = rig.queue();
     const worker = rig.worker(null);
     await queue.add('first', {}, opts);

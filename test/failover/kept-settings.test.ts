@@ -1,6 +1,6 @@
 /** What is set on a queue of Redis while that is away, and must hold there afterwards. */
 import { describe, expect, it } from 'vitest';
-import { Rig } from './rig.ts';
+import { PATIENT, Rig } from './rig.ts';
 
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
@@ -17,7 +17,7 @@ async function meanwhile(rig: Rig, work: () => Promise<unknown>): Promise<void> 
 
 describe.concurrent('while Redis is away', () => {
   it('a rate limit set by hand holds there afterwards, for what is left of it', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     const queue = rig.queue();
     const limited = rig.worker(null, { limiter: { max: 5, duration: MINUTE } });
     await queue.add('job', {});
@@ -28,7 +28,7 @@ describe.concurrent('while Redis is away', () => {
   });
 
   it('one that Redis has is taken back there, too; a longer one that was set there meanwhile stays', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     const [queue, other] = [rig.queue(), rig.queue('other')];
     for (const each of [queue, other]) await each.waitUntilReady();
     await queue.rateLimit(MINUTE);
@@ -43,7 +43,7 @@ describe.concurrent('while Redis is away', () => {
   });
 
   it('a de-duplication key that is freed is free there, too: the job added after that is no duplicate', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     const queue = rig.queue();
     const deduplication = { id: 'd' };
     const first = await queue.add('first', {}, { deduplication });
@@ -61,7 +61,7 @@ describe.concurrent('while Redis is away', () => {
   });
 
   it('a scheduler that gets another interval has its first run at once, as on Redis, and keeps to a run that is due later', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     const queue = rig.queue();
     const worker = rig.worker(null);
     for (const id of ['waits', 'ran']) await queue.upsertJobScheduler(id, { every: HOUR });

@@ -1,7 +1,7 @@
 /** Rate limits over an outage. */
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { Rig, Runs, until } from './rig.ts';
+import { PATIENT, Rig, Runs, until } from './rig.ts';
 
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const HOUR = 3_600_000;
@@ -9,7 +9,7 @@ const LIMITER = { limiter: { max: 100, duration: 1000 } };
 
 describe('rateLimit()', () => {
   it('set during the outage holds on the standby, and after the return for what is left of it', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = rig.queue();
     const runs = new Runs();
     rig.worker(async ({ name }) => runs.add(name), LIMITER);
@@ -37,7 +37,7 @@ describe('rateLimit()', () => {
   });
 
   it('set before the outage holds during it, until it is removed; then it is over on Redis, too', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = rig.queue();
     const runs = new Runs();
     await queue.rateLimit(HOUR);
@@ -64,7 +64,7 @@ describe('a limit on the rate', () => {
     ["a worker's", LIMITER.limiter],
     ["the queue's", undefined],
   ])('%s: while both homes have jobs, it is one limit', async (_, limiter) => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = rig.queue();
     const max = 2;
     if (limiter === undefined) await queue.setGlobalRateLimit(max, HOUR);

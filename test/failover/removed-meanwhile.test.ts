@@ -2,7 +2,7 @@
 import { type Job, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { Rig, until } from './rig.ts';
+import { PATIENT, Rig, until } from './rig.ts';
 
 /** What a worker may have to report of a job, and what may be asked for it from outside. */
 const REPORTS: Record<string, (job: Job) => Promise<unknown>> = {
@@ -41,7 +41,7 @@ describe.concurrent.each<[string, (other: Queue, ids: string[], redis: Redis) =>
   ],
 ])('another process %s', (_, removeAll) => {
   it('what is kept for them is settled: nothing is told, and nothing of them comes back', async () => {
-    await using rig = await Rig.start({ journal: 'until-completed', deadlineMs: 10_000 });
+    await using rig = await Rig.start({ ...PATIENT, journal: 'until-completed' });
     const queue = rig.queue();
     const worker = rig.worker(null);
     const jobs: [string, Job][] = [];
@@ -81,7 +81,7 @@ describe.concurrent.each<[string, (other: Queue, ids: string[], redis: Redis) =>
 
 describe.concurrent('remove() while Redis is away', () => {
   it('of a job this process works on: refused, as its lock is held', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     await rig.queue().add('x', {});
     const job = await rig.worker(null).getNextJob('t', { block: false });
     rig.engine.switched('off', 'a test');
@@ -90,7 +90,7 @@ describe.concurrent('remove() while Redis is away', () => {
   });
 
   it('of a job that another worker has by then: it is told that it stays', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     const queue = rig.queue();
     const job = await queue.add('x', {});
     const here = rig.engine;

@@ -1,7 +1,7 @@
 /** Job schedulers over an outage: one chain goes on, each of its runs once. */
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { Rig, until } from './rig.ts';
+import { PATIENT, Rig, until } from './rig.ts';
 
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const HOUR = 3_600_000;
@@ -59,7 +59,7 @@ describe.concurrent('a chain', () => {
   ])(
     '(%s %o), set again during the outage: %s; no run twice, and none that is over',
     async (_, repeat, again) => {
-      await using rig = await Rig.start({}, DURABLE);
+      await using rig = await Rig.start(PATIENT, DURABLE);
       const queue = rig.queue();
       const slots = new Slots();
       rig.worker(async ({ id }) => slots.add(id));
@@ -83,7 +83,7 @@ describe.concurrent('a chain', () => {
 
 describe.concurrent('a scheduler of the future', () => {
   it('set again during the outage, by a program that has just started, keeps its next run', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const first = rig.queue();
     await first.upsertJobScheduler('s', { every: HOUR }, { name: 'planned' });
     const worker = rig.worker(null);
@@ -109,7 +109,7 @@ describe.concurrent('a scheduler of the future', () => {
 
 describe.concurrent('a limit', () => {
   it('counts the runs of both homes', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = rig.queue();
     const slots = new Slots();
     await queue.waitUntilReady();
@@ -126,7 +126,7 @@ describe.concurrent('a limit', () => {
   });
 
   it('that was reached on the standby ends the chain in Redis', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = rig.queue();
     const slots = new Slots();
     await queue.upsertJobScheduler('s', { every: 200, limit: 2 }, { name: 'planned' });
@@ -152,7 +152,7 @@ describe.concurrent('a scheduler that is removed during the outage', () => {
         queue.upsertJobScheduler('s', { every: HOUR }, { name: 'planned' }),
     ],
   ])('%s is gone on both homes', async (_, first) => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = rig.queue();
     await queue.upsertJobScheduler('s', { pattern: '0 0 1 1 *' }, { name: 'planned' });
     await kill(rig);
@@ -165,7 +165,7 @@ describe.concurrent('a scheduler that is removed during the outage', () => {
   });
 
   it('and set again after that is the new one', async () => {
-    await using rig = await Rig.start({}, DURABLE);
+    await using rig = await Rig.start(PATIENT, DURABLE);
     const queue = rig.queue();
     await queue.upsertJobScheduler('s', { pattern: '0 0 1 1 *' }, { name: 'old' });
     await kill(rig);

@@ -1,8 +1,11 @@
 import { createHook } from 'node:async_hooks';
 import { relative } from 'node:path';
 
-/** How long closing handles may take to be gone: the other side of a socket or a child may have its part to do. */
-const SETTLE_BOUND_MS = Number(process.env.SPILLWAY_LEAK_BOUND_MS ?? 2000);
+/**
+ * How long closing handles may take to be gone: the other side of a socket or a child may have its part to do. ioredis waits
+ * 2 s for that side before it destroys a socket.
+ */
+const SETTLE_BOUND_MS = Number(process.env.SPILLWAY_LEAK_BOUND_MS ?? 3000);
 
 /**
  * What keeps a process alive or outlives its owner, by the type Node's async hooks give it. `unless unref'd`: an
