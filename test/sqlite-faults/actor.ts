@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { JobsOptions, WorkerOptions } from 'bullmq';
 import type { SqliteConnectionOptions } from '../../src/engines/sqlite/index.ts';
 import { type ScriptProcess, type SpawnScriptOptions, spawnScript } from '../faults/index.ts';
@@ -62,9 +63,20 @@ export class Actor implements AsyncDisposable {
     return (this.script.messages as ActorEvent[]).filter(message => message.event === event);
   }
 
-  /** SIGSTOP: it is still there, and does nothing. */
-  stop(): void {
-    process.kill(this.script.pid, 'SIGSTOP');
+  /**
+   * SIGSTOP: it is still there, and does nothing. Not in the middle of a transaction on `file`, in which it would hold up
+   * everybody for as long as it sleeps: no lock can be taken from the living.
+   */
+  stopBetweenTransactions(file: string): void {
+    const other = new DatabaseSync(file);
+    try {
+      // While it is ours, it is nobody else's.
+      other.exec('PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE');
+      process.kill(this.script.pid, 'SIGSTOP');
+      other.exec('ROLLBACK');
+    } finally {
+      other.close();
+    }
   }
 
   /** SIGCONT. */

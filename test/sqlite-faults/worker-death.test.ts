@@ -61,7 +61,7 @@ describe('a worker in the middle of a job', () => {
       await using rescuer = await startActor({ file });
       const taken = join(dirname(file), 'taken');
       let blocked: Promise<unknown> | undefined;
-      if (how.startsWith('stopped')) zombie.stop();
+      if (how.startsWith('stopped')) zombie.stopBetweenTransactions(file);
       else {
         blocked = zombie.ask({ do: 'block', until: taken });
         await zombie.event('blocked');
