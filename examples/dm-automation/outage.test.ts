@@ -1,15 +1,13 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { startRedis } from '../../test/servers/index.ts';
+import { DURABLE, startRedis } from '../../test/servers/index.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { startApp } from './app.ts';
 import { faultText } from './print.ts';
 import { githubDelivery, post, SECRETS } from './testing.ts';
 
 /** Writes each command before it answers: what it has acknowledged is there again after kill -9. */
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
-
 async function appOnRedis() {
   const redis = await startRedis({ args: DURABLE });
   onTestFinished(() => redis.stop());

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type RedisOptions, startRedis } from '../../test/servers/index.ts';
+import { DURABLE, type RedisOptions, startRedis } from '../../test/servers/index.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { createCache } from '../cache/index.ts';
 import { openSessions, type SessionData, type Sessions, type SessionsOptions } from './index.ts';
@@ -187,7 +187,7 @@ describe('the file', () => {
 
 describe('with Redis', () => {
   it('newest wins after an outage in which both machines went on, and an end beats all', async () => {
-    const redis = await redisUntilTheEnd({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const redis = await redisUntilTheEnd({ args: DURABLE });
     const machine = () => {
       const cache = createCache({ redis: redis.url });
       onTestFinished(() => cache.close());

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { Actor, createTruth } from './actor-process.ts';
 import { cacheOf, countingLoader, redisClient, redisServer, until } from './rig.ts';
@@ -68,7 +69,7 @@ it('tells all caches of the process what one of them found out', async () => {
 
 it('keeps a value deleted that was deleted during an outage by a process that is gone since', async () => {
   const folder = tempDir('cache');
-  const redis = await redisServer(['--appendonly', 'yes', '--appendfsync', 'always']);
+  const redis = await redisServer(DURABLE);
   const truth = createTruth(join(folder, 'truth.db'));
   const options = {
     redis: redis.url,

@@ -4,6 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { ChaosProxy, type Weather } from '../../chaos/proxy.ts';
 import type { Cache } from '../../src/cache/index.ts';
 import type { RedisServer } from '../servers/index.ts';
+import { DURABLE } from '../servers/index.ts';
 import { seededRandom, testSeed } from '../support/random.ts';
 import { cacheOf, countingLoader, redisClient, redisServer, until } from './rig.ts';
 
@@ -34,7 +35,7 @@ const config = (name: string, value: string, back: string): Fault => ({
 
 const faults: Record<string, Fault> = {
   'killed, back with its data': {
-    args: ['--appendonly', 'yes', '--appendfsync', 'always'],
+    args: DURABLE,
     begin: ({ redis }) => redis.kill(),
     end: ({ redis }) => redis.restart(),
   },

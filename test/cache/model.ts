@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { type RedisServer, startRedis } from '../servers/index.ts';
+import { DURABLE, type RedisServer, startRedis } from '../servers/index.ts';
 import type { SeededRandom } from '../support/random.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { Actor, createTruth, type Row } from './actor-process.ts';
@@ -48,7 +48,7 @@ export async function runModel({ random, ms, journals }: ModelOptions): Promise<
   const bound = SLACK_MS + (journals === 'shared' ? SILENT_MS : ttlMs);
   const folder = tempDir('cache-model');
   // Redis loses nothing by itself: old values are there again after each outage.
-  const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+  const redis = await startRedis({ args: DURABLE });
   const truth = createTruth(join(folder, 'truth.db'));
   const report: ModelReport = { reads: 0, writes: 0, faults: {}, oldest: 0, violations: [] };
   const startActor = (at: number) =>

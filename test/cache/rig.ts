@@ -1,19 +1,12 @@
 import { Redis } from 'ioredis';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { type Cache, type CacheOptions, createCache } from '../../src/cache/index.ts';
 import { type RedisServer, startRedis } from '../servers/index.ts';
-
-const open: { close(): Promise<void> }[] = [];
-
-// Last opened, first closed: servers after those that use them.
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
 
 /** A cache that is closed after the test. */
 export function cacheOf(options: CacheOptions): Cache {
   const cache = createCache(options);
-  open.push(cache);
+  onTestFinished(() => cache.close());
   return cache;
 }
 
@@ -21,14 +14,14 @@ export function cacheOf(options: CacheOptions): Cache {
 export function redisClient(url: string): Redis {
   const client = new Redis(url, { replyMapping: 'legacy' });
   client.on('error', () => {});
-  open.push({ close: async () => client.disconnect() });
+  onTestFinished(() => client.disconnect());
   return client;
 }
 
 /** A Redis that is stopped after the test. */
 export async function redisServer(args: string[] = []): Promise<RedisServer> {
   const server = await startRedis({ args });
-  open.push({ close: () => server.stop() });
+  onTestFinished(() => server.stop());
   return server;
 }
 

@@ -2,9 +2,9 @@
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { Rig, until } from './rig.ts';
 
-const AOF = ['--appendonly', 'yes', '--appendfsync', 'always'];
 /** As BullMQ's workers name theirs. */
 const TOKEN = '6f0f4b0e-5d4e-4c8a-9f0a-0d3c6f1b2a37:0';
 
@@ -41,7 +41,7 @@ async function claimUnanswered(rig: Rig, worker: ReturnType<Rig['worker']>, toke
 }
 
 it('a job whose report is kept is not put back to wait', async () => {
-  await using rig = await Rig.start({}, AOF);
+  await using rig = await Rig.start({}, DURABLE);
   const queue = rig.queue();
   // Its report is sent to a Redis that never carries it out.
   rig.worker(async () => rig.redis.pause());

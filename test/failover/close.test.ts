@@ -1,8 +1,7 @@
 /** `close()` in each state: it settles, and what was acknowledged runs in the next program. The leak guard sees to the rest. */
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { Rig, Runs, until } from './rig.ts';
-
-const AOF = ['--appendonly', 'yes'];
 
 type Given = Parameters<typeof Rig.start>[0];
 
@@ -103,7 +102,7 @@ describe.concurrent.each<[string, (program: Program) => unknown, Given?]>([
   ],
 ])('close %s', (_, reach, given) => {
   it('settles, and nothing acknowledged is lost or stuck', async () => {
-    await using rig = await Rig.start(given, AOF);
+    await using rig = await Rig.start(given, DURABLE);
     const program = new Program(rig);
     await program.add('before');
     await reach(program);
@@ -120,7 +119,7 @@ describe.concurrent('close at the start', () => {
     ['is down', rig => rig.redis.kill()],
     ['hangs', rig => rig.redis.pause()],
   ])('when Redis %s: it settles, and adds that were begun are refused or kept', async (_, begin) => {
-    await using rig = await Rig.start({}, AOF);
+    await using rig = await Rig.start({}, DURABLE);
     await begin(rig);
     const program = new Program(rig);
     await program.end();

@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import { createSpillway, type Spillway } from '../../src/index.ts';
-import { type RedisCluster, type RedisServer, startRedisCluster } from '../servers/index.ts';
+import { DURABLE, type RedisCluster, type RedisServer, startRedisCluster } from '../servers/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { Runs, until } from './rig.ts';
-
-const durable = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 function openOn(cluster: RedisCluster): Spillway {
   return createSpillway({
@@ -72,7 +70,7 @@ async function hang(
 }
 
 it('without replicas the cluster is down until the node goes on, and used again then', async () => {
-  await using cluster = await startRedisCluster({ args: durable });
+  await using cluster = await startRedisCluster({ args: DURABLE });
   const { runs, told, status } = await hang(cluster, async hung => {
     const other = cluster.nodes.find(node => node !== hung) as RedisServer;
     await until(() => says(other, 'cluster_state:fail'), 'the cluster to be down');
@@ -84,7 +82,7 @@ it('without replicas the cluster is down until the node goes on, and used again 
 });
 
 it('the replica that takes its place is used while the node still hangs, and when it goes on as a replica', async () => {
-  await using cluster = await startRedisCluster({ replicas: true, args: durable });
+  await using cluster = await startRedisCluster({ replicas: true, args: DURABLE });
   const { told, status } = await hang(cluster, async hung => {
     await until(async () => (await cluster.ownerOf('{bull}')) !== hung, 'the replica to take over');
     hung.resume();

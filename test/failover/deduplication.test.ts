@@ -2,9 +2,9 @@
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { PATIENT, Rig, Runs, until } from './rig.ts';
 
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const HOUR = 3_600_000;
 
 /** Opens the engine on a Redis that has just been killed. */

@@ -1,12 +1,13 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { Rig, until } from './rig.ts';
 
 const JOBS = 1500;
 
 describe('a drain that is cut short', () => {
   it('by a Redis that hangs and a program that ends: the next program gives back the rest, each job once', async () => {
-    await using rig = await Rig.start({ drainPerSecond: 1000 }, ['--appendonly', 'yes']);
+    await using rig = await Rig.start({ drainPerSecond: 1000 }, DURABLE);
     const first = rig.queue();
     await first.waitUntilReady();
     await rig.redis.kill();

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { openSwitches } from '../../src/engines/failover/index.ts';
 import type { Runner } from '../faults/index.ts';
+import { DURABLE } from '../servers/index.ts';
 import { Program } from './program.ts';
 import { Rig, until } from './rig.ts';
 
@@ -74,7 +75,7 @@ async function allThere(rig: Rig): Promise<void> {
 
 describe.concurrent('a drain of all kinds of jobs', () => {
   it('killed again and again, and by two programs at once: each arrives once, where it belongs', async () => {
-    await using rig = await Rig.start(GIVEN, ['--appendonly', 'yes']);
+    await using rig = await Rig.start(GIVEN, DURABLE);
     await fill(rig);
     await rig.closeAll();
     await rig.redis.restart();
@@ -92,7 +93,7 @@ describe.concurrent('a drain of all kinds of jobs', () => {
   });
 
   it('switched off in the middle, until that expires, with two programs: the same', async () => {
-    await using rig = await Rig.start(GIVEN, ['--appendonly', 'yes']);
+    await using rig = await Rig.start(GIVEN, DURABLE);
     await fill(rig);
     await rig.redis.restart();
     await using other = await Program.start(rig.connection, PLAIN);

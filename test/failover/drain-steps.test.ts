@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { Gate } from './gate.ts';
 import { Program } from './program.ts';
@@ -22,7 +23,7 @@ let standby = '';
 
 /** Something of every kind that is given back. */
 beforeAll(async () => {
-  rig = await Rig.start({}, ['--appendonly', 'yes']);
+  rig = await Rig.start({}, DURABLE);
   const queue = rig.queue();
   const worker = rig.worker(null);
   const claim = () => worker.getNextJob('t', { block: false });

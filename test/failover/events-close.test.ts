@@ -1,8 +1,7 @@
 /** `close()` of a QueueEvents in each state; that nothing is left sees the leak guard. */
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { Rig, until } from './rig.ts';
-
-const AOF = ['--appendonly', 'yes'];
 
 const killed = async (rig: Rig) => {
   await rig.redis.kill();
@@ -42,7 +41,7 @@ describe.concurrent.each<[string, (rig: Rig, queue: ReturnType<Rig['queue']>) =>
   ],
 ])('a QueueEvents, %s', (_, reach) => {
   it('ends by itself, and nothing of it is left', async () => {
-    await using rig = await Rig.start({ drainPerSecond: 1000 }, AOF);
+    await using rig = await Rig.start({ drainPerSecond: 1000 }, DURABLE);
     const queue = rig.queue();
     const [waits, other] = [await rig.events(), await rig.events()];
     await reach(rig, queue);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { Rig } from './rig.ts';
 
 describe('who listens from now on', () => {
   it('hears what comes the moment Redis is back, whether it began before the outage or in it', async () => {
-    await using rig = await Rig.start({}, ['--appendonly', 'yes']);
+    await using rig = await Rig.start({}, DURABLE);
     const queue = rig.queue();
     const early = await rig.events();
     const worker = rig.worker(null);

@@ -1,12 +1,11 @@
 /** Flows with an outage in their middle: while they are added, and while their children run. */
 import { type FlowJob, UnrecoverableError } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { onPostgres } from './postgres-rig.ts';
 import { Rig, Runs, until } from './rig.ts';
 
 const FLOWS = 60;
-const AOF = ['--appendonly', 'yes', '--appendfsync', 'always'];
-
 const flowOf = (n: number): FlowJob => ({
   name: `parent-${n}`,
   queueName: 'q',
@@ -38,7 +37,7 @@ describe.concurrent('a flow whose add is cut', () => {
   it.each<['killed' | 'hung']>([['killed'], ['hung']])(
     'by a Redis that is %s: all of it runs, its parent last',
     async how => {
-      await using rig = await Rig.start({}, AOF);
+      await using rig = await Rig.start({}, DURABLE);
       const queue = rig.queue();
       await queue.waitUntilReady();
       const runs = new Runs();
@@ -85,7 +84,7 @@ describe.concurrent('a child that fails while Redis is away', () => {
     ['removeDependencyOnFailure', 'completed', true],
     ['continueParentOnFailure', 'completed', true],
   ] as const)('with %s: its parent is %s on return', async (policy, state, runsParent) => {
-    await using rig = await Rig.start({}, AOF);
+    await using rig = await Rig.start({}, DURABLE);
     const queue = rig.queue();
     const runs = new Runs();
     let fail = () => {};

@@ -1,9 +1,9 @@
 /** Rate limits over an outage. */
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { PATIENT, Rig, Runs, until } from './rig.ts';
 
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const HOUR = 3_600_000;
 const LIMITER = { limiter: { max: 100, duration: 1000 } };
 

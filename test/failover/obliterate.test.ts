@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { Rig } from './rig.ts';
 
 it('obliterates what is in both homes, however the slices fall', async () => {
-  await using rig = await Rig.start({}, ['--appendonly', 'yes']);
+  await using rig = await Rig.start({}, DURABLE);
   const queue = rig.queue();
   await rig.redis.kill();
   await rig.reaches('standby');

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { Rig, Runs, until } from './rig.ts';
 
 const addMany = (queue: ReturnType<Rig['queue']>, from: number, count: number) =>
@@ -7,7 +8,7 @@ const addMany = (queue: ReturnType<Rig['queue']>, from: number, count: number) =
 
 describe.concurrent('a Redis that is killed', () => {
   it('is replaced by the standby, comes back by itself, and every job runs once', async () => {
-    await using rig = await Rig.start({}, ['--appendonly', 'yes']);
+    await using rig = await Rig.start({}, DURABLE);
     const queue = rig.queue();
     const runs = new Runs();
     const worker = rig.worker(async job => runs.add(job.name), { concurrency: 20 });
@@ -47,7 +48,7 @@ describe.concurrent('a Redis that is killed', () => {
   });
 
   it('while a job runs: its progress, log and result are kept and delivered; it does not run again', async () => {
-    await using rig = await Rig.start({}, ['--appendonly', 'yes']);
+    await using rig = await Rig.start({}, DURABLE);
     const queue = rig.queue();
     const runs = new Runs();
     let goOn = () => {};
@@ -91,7 +92,7 @@ describe.concurrent('a Redis that is killed', () => {
 
 describe.concurrent('a Redis that hangs', () => {
   it('adds of unknown outcome run once, though Redis carries them out when it goes on', async () => {
-    await using rig = await Rig.start({}, ['--appendonly', 'yes']);
+    await using rig = await Rig.start({}, DURABLE);
     const queue = rig.queue();
     const runs = new Runs();
     const worker = rig.worker(async job => runs.add(job.name), { concurrency: 20 });

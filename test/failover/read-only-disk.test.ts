@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Runner } from '../faults/index.ts';
-import { type RedisServer, startRedis } from '../servers/index.ts';
+import { DURABLE, type RedisServer, startRedis } from '../servers/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { outage, Program } from './program.ts';
 import { until } from './rig.ts';
@@ -74,7 +74,7 @@ async function outWhileRedisGoesOn(redis: RedisServer, program: Program): Promis
 }
 
 async function start(folder: string, runner: Runner) {
-  const redis = await startRedis({ args: ['--appendonly', 'yes'] });
+  const redis = await startRedis({ args: DURABLE });
   onTestFinished(() => redis.stop());
   const sqlite = { file: join(folder, 'standby.db') };
   const program = await Program.start({ redis: redis.url, sqlite, journal: 'until-completed' }, runner);

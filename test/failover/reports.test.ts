@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { Rig } from './rig.ts';
 
 it('a parent that Redis will not complete, because a child has failed, fails as it would have at once', async () => {
-  await using rig = await Rig.start({}, ['--appendonly', 'yes']);
+  await using rig = await Rig.start({}, DURABLE);
   const children = rig.worker(null, {}, 'children');
   const parents = rig.worker(null, {}, 'parents');
   const child = { name: 'child', queueName: 'children', opts: { failParentOnFailure: true } };

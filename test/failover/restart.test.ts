@@ -1,10 +1,11 @@
 import { Worker } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { Rig, Runs, until } from './rig.ts';
 
 describe('a program that ends while Redis is away', () => {
   it('and starts when it is back: what it had finished is delivered before its workers can draw it again', async () => {
-    await using rig = await Rig.start({}, ['--appendonly', 'yes']);
+    await using rig = await Rig.start({}, DURABLE);
     const queue = rig.queue();
     const first = rig.worker(null, { lockDuration: 100 });
     await queue.add('done', {}, { jobId: 'done' });

@@ -1,9 +1,9 @@
 /** Job schedulers over an outage: one chain goes on, each of its runs once. */
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../servers/index.ts';
 import { PATIENT, Rig, until } from './rig.ts';
 
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const HOUR = 3_600_000;
 
 /** When each run of a scheduler was due, in the order they ran. */

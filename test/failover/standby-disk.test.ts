@@ -3,12 +3,12 @@ import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { fileSizeLimit, type Possible, type Runner, smallDisk, withoutPrivileges } from '../faults/index.ts';
-import { startRedis } from '../servers/index.ts';
+import { DURABLE, startRedis } from '../servers/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { outage, Program } from './program.ts';
 
 it('Redis works on while the disk of the standby is full, and the standby is used again when it is not', async () => {
-  await using redis = await startRedis({ args: ['--appendonly', 'yes'] });
+  await using redis = await startRedis({ args: DURABLE });
   const folder = join(tempDir('full-standby'), 'disk');
   const disk = smallDisk(folder, 4 * 1024 * 1024);
   // Where no tmpfs may be mounted, a limit on the size of files refuses writes just as the disk would.
@@ -39,7 +39,7 @@ it('Redis works on while the disk of the standby is full, and the standby is use
 });
 
 it('a folder that is made read-only while it is in use stops neither Redis nor the standby', async () => {
-  await using redis = await startRedis({ args: ['--appendonly', 'yes'] });
+  await using redis = await startRedis({ args: DURABLE });
   const file = join(tempDir('read-only-standby'), 'folder', 'standby.db');
   mkdirSync(dirname(file));
   await using program = await Program.start(

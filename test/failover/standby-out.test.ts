@@ -2,12 +2,13 @@ import { renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
 import { isSpillwayError } from '../../src/shared/errors.ts';
+import { DURABLE } from '../servers/index.ts';
 import { Rig, Runs, until } from './rig.ts';
 
 const CODE = 'SPILLWAY_SQLITE_LOST_COMMITS';
 
 it("Redis works on while the standby's folder is away, and the standby is used again when it is back", async () => {
-  await using rig = await Rig.start({ journal: 'until-completed' }, ['--appendonly', 'yes']);
+  await using rig = await Rig.start({ journal: 'until-completed' }, DURABLE);
   const folder = dirname(rig.file);
   const runs = new Runs();
   const queue = rig.queue().setMaxListeners(0);
@@ -52,7 +53,7 @@ it("Redis works on while the standby's folder is away, and the standby is used a
 });
 
 it('a Redis that comes back while the standby is out is used, and gets what was kept for it later', async () => {
-  await using rig = await Rig.start({}, ['--appendonly', 'yes']);
+  await using rig = await Rig.start({}, DURABLE);
   const folder = dirname(rig.file);
   const queue = rig.queue();
   const held = rig.worker(null);

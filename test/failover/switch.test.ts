@@ -2,12 +2,11 @@
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { openSwitches } from '../../src/engines/failover/index.ts';
+import { DURABLE } from '../servers/index.ts';
 import { Gate } from './gate.ts';
 import { Rig, Runs, until } from './rig.ts';
 
 const HOUR = 3_600_000;
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
-
 function switchesOf(rig: Rig) {
   const switches = openSwitches({ file: rig.file });
   onTestFinished(() => switches.close());

@@ -6,6 +6,7 @@ import { MARKER_SECRET } from '../../scripts/testing/results.ts';
 import { createSpillway, type Spillway, type SpillwayOptions } from '../../src/index.ts';
 import {
   Authority,
+  DURABLE,
   freePort,
   type RedisServer,
   startRedis,
@@ -17,8 +18,6 @@ import { tempDir } from '../support/temp-dir.ts';
 import { Runs, until } from './rig.ts';
 
 const password = `${MARKER_SECRET}topology`;
-const durable = ['--appendonly', 'yes', '--appendfsync', 'always'];
-
 /** Where the engine's Redis is, and what can be done to it. */
 interface Homes {
   redis: NonNullable<SpillwayOptions['redis']>;
@@ -109,7 +108,7 @@ async function flushed(server: RedisServer): Promise<void> {
 describe.concurrent('the engine on', () => {
   it('a cluster', async () => {
     // A node that hangs for some seconds is not given up by the others: that would be another story.
-    await using cluster = await startRedisCluster({ args: [...durable, '--cluster-node-timeout', '20000'] });
+    await using cluster = await startRedisCluster({ args: [...DURABLE, '--cluster-node-timeout', '20000'] });
     const [first] = cluster.nodes as [RedisServer];
     const client = new Redis(first.url);
     const slot = Number(await client.cluster('KEYSLOT', '{bull}'));
@@ -157,7 +156,7 @@ describe.concurrent('the engine on', () => {
     const tls = tlsArguments(authority, authority.issue(['DNS:localhost']), port);
     const rights = ['~bull:*', '+@all', '-@dangerous', '+info', '+client|list'];
     const user = ['--user', 'app', 'on', `>${password}`, ...rights];
-    await using server = await startRedis({ args: [...durable, ...tls, ...user] });
+    await using server = await startRedis({ args: [...DURABLE, ...tls, ...user] });
     await story({
       redis: { host: 'localhost', port, username: 'app', password, tls: { ca: authority.ca } },
       server: () => server,

@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { createSpillway, type EngineState, type Spillway, type SpillwayOptions } from '../../src/index.ts';
-import { type RedisOptions, type RedisServer, startRedis } from '../servers/index.ts';
+import { DURABLE, type RedisOptions, type RedisServer, startRedis } from '../servers/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { collectLog, type LogLine } from './collect-log.ts';
 
 /** Writes each command before it is answered: what was acknowledged is there again after kill -9. */
-export const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
-
 /** A Redis and a standby file for one test. */
 export interface Homes {
   redis: RedisServer;

@@ -1,26 +1,19 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterEach, expect, it, vi } from 'vitest';
+import { WHICH_SERVERS } from './binaries.ts';
+import { postgresForTests, redisForTests, startPostgres, startRedis } from './index.ts';
 
-const machine = vi.hoisted(() => ({ hasBinaries: true }));
-vi.mock('./binaries.ts', async original => {
-  const real = await original<typeof import('./binaries.ts')>();
-  return {
-    findRedisServer: () => (machine.hasBinaries ? real.findRedisServer() : undefined),
-    findPostgresBin: () => (machine.hasBinaries ? real.findPostgresBin() : undefined),
-  };
-});
-const { postgresForTests, redisForTests, startPostgres, startRedis } = await import('./index.ts');
+const asIfNoneWereInstalled = () => vi.stubEnv(WHICH_SERVERS, 'given');
 
 afterEach(() => {
-  machine.hasBinaries = true;
   vi.unstubAllEnvs();
 });
 
 it('uses the Redis of REDIS_URL where none is installed, and leaves it running', async () => {
   await using given = await startRedis();
   vi.stubEnv('REDIS_URL', given.url);
-  machine.hasBinaries = false;
+  asIfNoneWereInstalled();
   const server = await redisForTests();
   expect(server.url).toBe(given.url);
   await server.stop();
@@ -32,7 +25,7 @@ it('uses the Redis of REDIS_URL where none is installed, and leaves it running',
 it('uses a new database of POSTGRES_URL where none is installed, and drops it', async () => {
   await using given = await startPostgres();
   vi.stubEnv('POSTGRES_URL', given.url);
-  machine.hasBinaries = false;
+  asIfNoneWereInstalled();
   const databases = async (url: string) => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
@@ -51,7 +44,7 @@ it('uses a new database of POSTGRES_URL where none is installed, and drops it', 
 it('says what to do where there is neither', async () => {
   vi.stubEnv('REDIS_URL', '');
   vi.stubEnv('POSTGRES_URL', '');
-  machine.hasBinaries = false;
+  asIfNoneWereInstalled();
   await expect(redisForTests()).rejects.toThrow(
     'redis-server is not installed; `npm test` installs it or says how',
   );

@@ -6,5 +6,5 @@ export { postgresForTests, redisForTests, type TestServer } from './for-tests.ts
 export { type Behaviour, type OpenAiStandIn, startOpenAiStandIn } from './openai-stand-in.ts';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts';
 export { freePort } from './process.ts';
-export { type RedisOptions, type RedisServer, startRedis } from './redis.ts';
+export { DURABLE, type RedisOptions, type RedisServer, startRedis } from './redis.ts';
 export { type SentinelOptions, type SentinelServer, startSentinel } from './sentinel.ts';

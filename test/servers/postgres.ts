@@ -3,7 +3,7 @@ import { chownSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { removeTempDir, tempDir } from '../support/temp-dir.ts';
+import { lastingTempDir, removeTempDir, tempDir } from '../support/temp-dir.ts';
 import { findPostgresBin } from './binaries.ts';
 import { onFreePort, ServerProcess } from './process.ts';
 
@@ -78,11 +78,11 @@ export class PostgresServer {
 
 const run = promisify(execFile);
 
-/** A cluster nobody has used, made once for all servers of a test file: making one takes a second of a core, a copy a tenth. */
+/** A cluster nobody has used, made once for all servers of a process: making one takes a second of a core, a copy a tenth. */
 let unused: Promise<string> | undefined;
 
 async function makeCluster(): Promise<string> {
-  const dir = ownedTempDir('postgres-unused');
+  const dir = owned(lastingTempDir('postgres-unused'));
   const how = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
   await run(join(binFolder(), 'initdb'), ['-D', dataFolder(dir), ...how], {
     ...unprivilegedUser(),
@@ -92,8 +92,7 @@ async function makeCluster(): Promise<string> {
 }
 
 /** Belongs to the user the server will run as. */
-function ownedTempDir(name: string): string {
-  const dir = tempDir(name);
+function owned(dir: string): string {
   const user = unprivilegedUser();
   if (user !== undefined) chownSync(dir, user.uid, user.gid);
   return dir;
@@ -103,7 +102,7 @@ function ownedTempDir(name: string): string {
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const { args = [] } = options;
   unused ??= makeCluster();
-  const dir = ownedTempDir('postgres');
+  const dir = owned(tempDir('postgres'));
   await run('cp', ['-a', await unused, dataFolder(dir)]);
   return onFreePort(options.port, async port => {
     return new PostgresServer(await launch(args, port, dir), args, port, dir);

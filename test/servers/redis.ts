@@ -6,6 +6,12 @@ import { removeTempDir, tempDir } from '../support/temp-dir.ts';
 import { findRedisServer } from './binaries.ts';
 import { onFreePort, ServerProcess } from './process.ts';
 
+/**
+ * Redis has on disk what it has acknowledged. With the default, `everysec`, it may keep an acknowledged write in its own memory
+ * for up to 2 s while the disk is slow, and a kill -9 takes it.
+ */
+export const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
 export interface RedisOptions {
   /** More arguments for redis-server, which win over ours: `['--appendonly', 'yes']`, `['--maxmemory', '4mb']`. */
   args?: string[];

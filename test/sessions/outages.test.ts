@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { startRedis } from '../servers/index.ts';
+import { DURABLE, startRedis } from '../servers/index.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { type App, Browser, countsOf, startApp } from './browser.ts';
 
@@ -95,7 +95,7 @@ describe.each([
 
   it('that ended during an outage do not come back with Redis, nor when the process that ended them has died', async () => {
     // On disk, so that Redis comes back with the session in it.
-    await using redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    await using redis = await startRedis({ args: DURABLE });
     const settings = machine(redis.url);
     const [one, two] = await Promise.all([startApp(settings), startApp(machine(redis.url))]);
     await using here = one;
