@@ -140,12 +140,15 @@ export class Writer {
     if (change.kind !== 'put') {
       // Made by a clock that was ahead: it must not rule until that time has come.
       await this.#apply({ ...change, version: Math.min(change.version, now) });
+    } else if (change.reloadable) {
+      // Another may have changed it since, in a Redis that was flushed after that: the loader knows.
+      await this.#apply(deletionOf({ ...change, version: Math.min(change.version, now) }));
     } else if (ageMs < change.ms) {
       // A Redis that came back empty knows none of its tags, and what has an unknown tag is not valid.
       const tags = [WHOLE, ...decodeFrame(change.frame).tags];
       const first = firstVersion(change.version, change.reloadable);
       await Promise.all(tags.map(tag => this.ensureTag(tagName(change.base, tag), first)));
-      await this.#applyFully(ageMs > OLDEST_MS && change.reloadable ? deletionOf(change) : change);
+      await this.#apply(change);
     }
   }
 

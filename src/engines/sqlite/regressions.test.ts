@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type Job, Queue, Worker } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkInvariants } from '../../../test/sqlite-faults/invariants.ts';
@@ -35,6 +36,35 @@ describe('jobs', () => {
     // The row is free again: who gets it must not inherit them.
     await queue.add('other', {}, { jobId: 'b' });
     expect(await queue.getJobLogs('b')).toEqual({ logs: [], count: 0 });
+  });
+});
+
+describe('de-duplication', () => {
+  // As a webhook's delivery id does: each key is new, and holds for a while.
+  it.each([
+    ['in order', (n: number) => `delivery-${String(n).padStart(6, '0')}`],
+    ['in no order', (n: number) => `delivery-${(n * 7919) % 10_007}`],
+  ])('keys whose time is over leave no rows behind, %s', async (_, id) => {
+    const { file, queue } = lab();
+    const rows = () => {
+      const db = new DatabaseSync(file, { readOnly: true });
+      try {
+        return db.prepare('SELECT id FROM dedup').all().length;
+      } finally {
+        db.close();
+      }
+    };
+    await queue.add('lasting', {}, { deduplication: { id: 'delivery-5', ttl: 3_600_000 } });
+    for (let bulk = 0; bulk < 20; bulk++) {
+      const jobs = Array.from({ length: 50 }, (_each, at) => ({
+        name: 'job',
+        data: {},
+        opts: { deduplication: { id: id(bulk * 50 + at + 10), ttl: 1 } },
+      }));
+      await queue.addBulk(jobs);
+    }
+    expect(rows()).toBeLessThan(250);
+    expect(await queue.getDeduplicationJobId('delivery-5')).not.toBeNull();
   });
 });
 

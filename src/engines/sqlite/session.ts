@@ -28,6 +28,8 @@ export class Session {
   readonly flows: FlowSql;
   /** How many claims the running batch still holds, so that they can be read ahead together. */
   claimsAhead = 1;
+  /** Up to which de-duplication key of a queue this process has looked for those that are over; '' from the first. */
+  readonly sweptDedups = new Map<number, string>();
   readonly #dataVersion: Prepared;
   readonly #states = new Map<string, QueueState>();
   readonly #claims = new Map<string, Claim>();

@@ -13,6 +13,8 @@ interface DedupKey {
   endless: boolean;
 }
 
+const SWEPT_AT_A_TIME = 4;
+
 /** The live de-duplication key of an id. */
 export function readDedup(session: Session, queue: QueueState, id: string): DedupKey | undefined {
   const row = session.queues.dedup(queue.num, id);
@@ -24,7 +26,22 @@ export function readDedup(session: Session, queue: QueueState, id: string): Dedu
 
 function writeDedup(session: Session, queue: QueueState, opts: DeduplicationOptions, jobId: string): void {
   const ttl = !opts.keepLastIfActive && opts.ttl && opts.ttl > 0 ? opts.ttl : null;
-  session.queues.setDedup(queue.num, opts.id, jobId, ttl === null ? null : machineNow() + ttl);
+  const now = machineNow();
+  session.queues.setDedup(queue.num, opts.id, jobId, ttl === null ? null : now + ttl);
+  if (ttl !== null) sweepSome(session, queue, opts.id, now);
+}
+
+/**
+ * Redis drops what has expired by itself; here each new key with an end makes this process look at some old ones, round after
+ * round. So those that are over are never more than a third of those that are not, and a round.
+ */
+function sweepSome(session: Session, queue: QueueState, id: string, now: number): void {
+  const from = session.sweptDedups.get(queue.num) ?? id;
+  const rows = session.queues.someDedups(queue.num, from, SWEPT_AT_A_TIME);
+  for (const [each, expiresAt] of rows)
+    if (expiresAt !== null && Number(expiresAt) <= now) session.queues.dropDedup(queue.num, String(each));
+  const last = rows.length < SWEPT_AT_A_TIME ? '' : String(rows.at(-1)?.[0]);
+  session.sweptDedups.set(queue.num, last);
 }
 
 /**

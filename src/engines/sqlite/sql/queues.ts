@@ -21,6 +21,7 @@ export class QueueSql {
   readonly #setDedup: Prepared;
   readonly #dropDedup: Prepared;
   readonly #dropDedupOf: Prepared;
+  readonly #someDedups: Prepared;
   readonly #endingDedups: Prepared;
   readonly #dropEndingDedup: Prepared;
   readonly #next: Prepared;
@@ -75,6 +76,10 @@ export class QueueSql {
     );
     this.#dropDedup = prepare(db, 'DELETE FROM dedup WHERE queue = ? AND id = ?');
     this.#dropDedupOf = prepare(db, 'DELETE FROM dedup WHERE queue = ? AND id = ? AND job_id = ?');
+    this.#someDedups = prepare(
+      db,
+      'SELECT id, expires_at FROM dedup WHERE queue = ? AND id > ? ORDER BY id LIMIT ?',
+    );
     this.#endingDedups = prepare(
       db,
       `SELECT d.queue, q.name, d.id, d.job_id, d.expires_at FROM dedup d JOIN queue q ON q.num = d.queue
@@ -184,6 +189,10 @@ export class QueueSql {
   }
   dropDedupOf(queue: number, id: string, jobId: string): number {
     return this.#dropDedupOf.run(queue, id, jobId);
+  }
+  /** The keys after `id`, in their order: `[id, expires_at]`. */
+  someDedups(queue: number, id: string, limit: number): Row[] {
+    return this.#someDedups.all(queue, id, limit);
   }
   /** The next keys with an end, of all queues: `[queue, its name, id, job_id, expires_at]`. */
   endingDedups(queue: number, id: string, limit: number): Row[] {
