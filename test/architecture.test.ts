@@ -92,6 +92,7 @@ describe('the rules can be broken', () => {
     ['plain BEGIN', 'src/engines/sqlite/a.ts', "db.exec('BEGIN');", 'not IMMEDIATE'],
     ['begin deferred', 'src/engines/sqlite/a.ts', 'db.exec(`begin deferred;`);', 'not IMMEDIATE'],
     ['begin in a .sql', 'src/engines/sqlite/a.sql', 'begin transaction;\nselect 1;', 'not IMMEDIATE'],
+    ['a hook of a helper', 'test/cache/rig.ts', 'afterEach(() => {});', 'for the first test file alone'],
     ['401 lines', 'src/queues/a.ts', '0;\n'.repeat(401), '401 lines'],
   ])('%s', (_name, path, text, message) => {
     expect(broken(path, text)).toEqual([expect.stringContaining(message)]);
@@ -110,6 +111,8 @@ describe('the rules can be broken', () => {
     ['words in comments', 'src/queues/a.ts', "// process.env, any: any, from 'pg'\n/* export default */"],
     ['configuration', 'src/config/a.ts', 'const url = process.env.URL;'],
     ['IMMEDIATE', 'src/engines/sqlite/a.ts', "db.exec('BEGIN IMMEDIATE');"],
+    ['a hook of a file', 'test/cache/a.test.ts', 'afterEach(() => {});'],
+    ['hooks a helper is asked for', 'test/a.ts', 'export function rig() {\n  afterEach(() => {});\n}'],
     ['a trigger', 'src/engines/sqlite/a.sql', 'create trigger t after insert on j begin\n select 1; end;'],
   ])('and allow %s', (_name, path, text) => {
     expect(broken(path, text)).toEqual([]);

@@ -59,6 +59,7 @@ export function violations(file: SourceFile, runtimePackages: ReadonlySet<string
     ...typeViolations(file),
     ...transactionViolations(file),
     ...lengthViolations(file),
+    ...hookViolations(file),
   ];
 }
 
@@ -115,6 +116,14 @@ function transactionViolations({ path, code }: SourceFile): string[] {
   if (!path.startsWith('src/engines/sqlite/')) return [];
   const plain = /(^|['"`;\s])begin(\s+(deferred|exclusive|transaction))*\s*(;|['"`])/i;
   return linesOf(code, plain).map(line => `${path}:${line} begins a transaction that is not IMMEDIATE`);
+}
+
+/** Test files share processes, and a helper is read once in each. */
+function hookViolations({ path, code }: SourceFile): string[] {
+  if (/\.(test|fixture)\.ts$/.test(path) || path.startsWith('test/setup/')) return [];
+  return linesOf(code, /^(before|after)(Each|All)\(/).map(
+    line => `${path}:${line} has a hook that runs for the first test file alone; use onTestFinished`,
+  );
 }
 
 function lengthViolations({ path, text }: SourceFile): string[] {
