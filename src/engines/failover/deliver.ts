@@ -205,12 +205,23 @@ async function reportAsItIs(controller: Controller, entry: StoredOperation): Pro
   } else if (refusal?.code === FAILED_CHILD) {
     const failure = [(refusal.error as Error).message, null, tokenOf(entry), (entry.args as Args)[3]];
     await reportWith(backend, { ...entry, op: 'failed', args: failure as Json[] }, ANY_LOCK);
-  } else if (refusal !== undefined && refusal.code !== GONE) {
-    // Gone is a job that was reported already and removed, or lost with its queue: it is not to run again either way.
+  } else if (refusal?.code === GONE) {
+    // Reported already and removed, or lost with its queue: it is not to run again either way.
+    if (await anotherFinished(controller, entry)) tellDuplicate('it ran again on another worker');
+  } else if (refusal !== undefined) {
     throw refusal.error;
   }
   statistics.reportsDelivered += 1;
   if (entry.op === 'completed' || entry.op === 'failed') controller.journal?.finished(entry.queue, id);
+}
+
+/** Of a job that is gone: what was refused was not carried out, and only who finishes a job drops its copy. */
+async function anotherFinished(
+  { options, ledger }: Controller,
+  { queue, job, args }: StoredOperation,
+): Promise<boolean> {
+  if ((args as Args)[REFUSED_AT] !== true || options.journal !== 'until-completed') return false;
+  return !(await ledger.journalHas(queue, job ?? ''));
 }
 
 /** What BullMQ says no with, if it does. */
