@@ -7,11 +7,14 @@ import { failoverFactory, failoverOf } from '../../src/engines/failover/index.ts
 import { tempDir } from '../support/temp-dir.ts';
 import { PATIENT, Rig, Runs, until } from './rig.ts';
 
-/** A worker on another machine, which looks after Redis once an hour: what happens to it it learns from its calls alone. */
-async function elsewhere(rig: Rig, options: { lockDuration?: number } = {}) {
+/**
+ * A worker on another machine, which looks after Redis once an hour: what happens to it it learns from its calls alone. With
+ * `file` that of the rig it is another process of the same machine.
+ */
+async function elsewhere(rig: Rig, { file, ...options }: { lockDuration?: number; file?: string } = {}) {
   const connection = {
     ...rig.connection,
-    sqlite: { file: join(tempDir('elsewhere'), 'standby.db') },
+    sqlite: { file: file ?? join(tempDir('elsewhere'), 'standby.db') },
   } as unknown as ConnectionOptions;
   const factory = failoverFactory({ machine: { probeIntervalMs: 3_600_000 } });
   const worker = new Worker(
@@ -48,6 +51,26 @@ it('a job that another machine had when Redis lost it does not run again once it
   expect(await queue.getJob('once')).toMatchObject({ returnvalue: 'done' });
   expect(await queue.getJobCounts('waiting', 'active')).toEqual({ waiting: 0, active: 0 });
   expect(other.duplicates).toEqual([]);
+});
+
+it('nor where the report comes before the job is there again', async () => {
+  await using rig = await Rig.start({ journal: 'until-completed' });
+  const first = rig.queue();
+  await first.add('once', {}, { jobId: 'once' });
+  await first.close();
+  await using other = await elsewhere(rig, { file: rig.file });
+  const job = await other.worker.getNextJob('t', { block: false });
+  const redis = new Redis(rig.redis.port);
+  await redis.flushall();
+  redis.disconnect();
+  await job?.moveToCompleted('done', 't', false);
+  await until(() => other.engine.status().reportsKept === 1, 'the report to be kept');
+  await other.worker.close();
+  const again = rig.again();
+  const queue = again.queue();
+  await until(async () => (await queue.getJob('once'))?.returnvalue === 'done', 'the result');
+  expect(await queue.getJobCounts('waiting', 'active')).toEqual({ waiting: 0, active: 0 });
+  expect([...again.told.duplicate, ...other.duplicates]).toEqual([]);
 });
 
 it.each([

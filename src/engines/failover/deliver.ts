@@ -15,7 +15,13 @@ const BY_HAND = 2 ** 31 - 1;
 /** Where the arguments of `completed` and `failed` say that the primary has refused the report already. */
 const REFUSED_AT = 6;
 
+/** So long what a primary has lost is given to be added again: more than one who dies in the middle of it holds it up. In ms. */
+const MADE_GOOD_MS = 30_000;
+
 type Args = readonly unknown[];
+
+/** The entry stays, and is looked at again after the next good probe. */
+class NotYet extends Error {}
 
 /** Applies to the primary, in order, what was kept for it. Answers false when it had to stop. */
 export async function deliver(
@@ -34,6 +40,7 @@ export async function deliver(
       try {
         await apply(controller, entry);
       } catch (error) {
+        if (error instanceof NotYet) continue;
         // What the primary said no to would be refused again, for ever; what it did not say at all is tried again.
         if (isAvailabilityFailure(classifyFailure(error))) throw error;
         if (isGone(entry, error)) {
@@ -154,7 +161,7 @@ async function report(controller: Controller, entry: StoredOperation): Promise<v
   try {
     await reportAsItIs(controller, entry);
   } catch (error) {
-    if (isAvailabilityFailure(classifyFailure(error))) throw error;
+    if (error instanceof NotYet || isAvailabilityFailure(classifyFailure(error))) throw error;
     await reportAsItIs(controller, holdable(entry, error instanceof Error ? error.message : String(error)));
   }
 }
@@ -207,7 +214,9 @@ async function reportAsItIs(controller: Controller, entry: StoredOperation): Pro
     await reportWith(backend, { ...entry, op: 'failed', args: failure as Json[] }, ANY_LOCK);
   } else if (refusal?.code === GONE) {
     // Reported already and removed, or lost with its queue: it is not to run again either way.
-    if (await anotherFinished(controller, entry)) tellDuplicate('it ran again on another worker');
+    const copy = await copyOf(controller, entry);
+    if (copy === 'there' && entry.at > controller.clock.now() - MADE_GOOD_MS) throw new NotYet();
+    if (copy === 'dropped') tellDuplicate('it ran again on another worker');
   } else if (refusal !== undefined) {
     throw refusal.error;
   }
@@ -215,13 +224,16 @@ async function reportAsItIs(controller: Controller, entry: StoredOperation): Pro
   if (entry.op === 'completed' || entry.op === 'failed') controller.journal?.finished(entry.queue, id);
 }
 
-/** Of a job that is gone: what was refused was not carried out, and only who finishes a job drops its copy. */
-async function anotherFinished(
+/**
+ * What the journal tells of a job that is gone. Its report was refused, so that did not finish it: where the copy is dropped another
+ * worker has, and where it is there the job is being added again.
+ */
+async function copyOf(
   { options, ledger }: Controller,
   { queue, job, args }: StoredOperation,
-): Promise<boolean> {
-  if ((args as Args)[REFUSED_AT] !== true || options.journal !== 'until-completed') return false;
-  return !(await ledger.journalHas(queue, job ?? ''));
+): Promise<'there' | 'dropped' | 'unknown'> {
+  if ((args as Args)[REFUSED_AT] !== true || options.journal !== 'until-completed') return 'unknown';
+  return (await ledger.journalHas(queue, job ?? '')) ? 'there' : 'dropped';
 }
 
 /** What BullMQ says no with, if it does. */

@@ -109,19 +109,24 @@ export class LossWatch {
       // Also where another process makes it good: what this one has at work may run again there.
       if (!isNew) this.#happenedAt = this.#clock.monotonic();
       if (!(await ledger.lease('loss', this.#processId, LEASE_MS))) return;
+    }
+    let stands: string | undefined;
+    try {
       // A new life is not known until it is looked at: who ends before is followed by another.
-      if (isNew) await ledger.setFact(identity, 'life', { isToBeLookedAt: true });
+      if (isNew && (emptied || restarted)) await ledger.setFact(identity, 'life', { isToBeLookedAt: true });
+      // Before the jobs are looked for: what is lost while that goes on is found by the next probe.
+      stands = sentinel ?? (await maintenance.leaveSentinel(`${this.#processId}-${this.#clock.now()}`));
+      if (emptied) await this.#recover('emptied', 0, isNew);
+      else if (restarted) await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS, isNew);
+      // Who made it good could not see copies that this process was still writing then.
+      if (sawIt && !emptied && !restarted) await this.#addLate();
+      if (known?.sentinel !== stands || known?.runId !== runId) {
+        await ledger.setFact(identity, 'life', life(stands, runId));
+      }
+    } finally {
+      // Also where it failed: another need not wait to try.
+      if (emptied || restarted) await ledger.releaseLease('loss', this.#processId);
     }
-    // Before the jobs are looked for: what is lost while that goes on is found by the next probe.
-    const stands = sentinel ?? (await maintenance.leaveSentinel(`${this.#processId}-${this.#clock.now()}`));
-    if (emptied) await this.#recover('emptied', 0, isNew);
-    else if (restarted) await this.#recover('rolled-back', this.#aliveAt - LAST_MOMENTS_MS, isNew);
-    // Who made it good could not see copies that this process was still writing then.
-    if (sawIt && !emptied && !restarted) await this.#addLate();
-    if (known?.sentinel !== stands || known?.runId !== runId) {
-      await ledger.setFact(identity, 'life', life(stands, runId));
-    }
-    if (emptied || restarted) await ledger.releaseLease('loss', this.#processId);
     this.#known = life(stands, runId);
     this.#aliveAt = this.#clock.now();
     await this.#count();
