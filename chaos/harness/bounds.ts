@@ -25,5 +25,8 @@ export const SETTLE_MS = 5_000;
 export const LOCK_MS = 5_000;
 export const STALLED_CHECK_MS = 2_000;
 
-/** A client that does not get in may try again, all processes together, this often. */
-export const MOST_CONNECTIONS_PER_SECOND = 50;
+/**
+ * So often each process may try to get in again, in the first seconds: it has about five connections, which try again after 50, 100,
+ * 200 ms and so on. Without that growth it would be 100.
+ */
+export const MOST_KNOCKS_PER_SECOND = 20;
