@@ -1,6 +1,7 @@
 import type { IQueueBackend, JobsOptions, KeepJobs, MinimalJob } from 'bullmq';
 import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import { ABANDONED, giveBackClaimedWith } from './abandoned.ts';
+import { isYounger } from './age.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, flowEntries } from './entries.ts';
 import { type Json, KEPT_ADD, type StoredOperation } from './ledger/index.ts';
@@ -215,7 +216,7 @@ async function reportAsItIs(controller: Controller, entry: StoredOperation): Pro
   } else if (refusal?.code === GONE) {
     // Reported already and removed, or lost with its queue: it is not to run again either way.
     const copy = await copyOf(controller, entry);
-    if (copy === 'there' && entry.at > controller.clock.now() - MADE_GOOD_MS) throw new NotYet();
+    if (copy === 'there' && isYounger(entry, MADE_GOOD_MS, controller.clock)) throw new NotYet();
     if (copy === 'dropped') tellDuplicate('it ran again on another worker');
   } else if (refusal !== undefined) {
     throw refusal.error;

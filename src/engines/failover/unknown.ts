@@ -1,5 +1,6 @@
 import { wasNotApplied } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
+import { isYounger } from './age.ts';
 import type { Failed } from './backend/core.ts';
 import type { Controller } from './controller.ts';
 import { type AddEntry, flowEntries, splitQueue } from './entries.ts';
@@ -56,21 +57,20 @@ export class UnknownAdds {
   }
 
   /** Whether its answer may still come. */
-  isYoung({ op, at }: StoredOperation): boolean {
-    return op === HELD && at > this.#clock.now() - YOUNG_MS;
+  isYoung(entry: StoredOperation): boolean {
+    return entry.op === HELD && isYounger(entry, YOUNG_MS, this.#clock);
   }
 
   /** The primary stays away: those whose time is over go to the standby. One process does it for all. */
   async releaseOld(): Promise<void> {
     const { ledger } = this.#controller;
-    const old = this.#clock.now() - HOLD_MS;
     let after = 0;
     for (;;) {
       const page = await ledger.deferredPage(after, PAGE);
-      for (const { seq, op, at, args } of page) {
-        after = seq;
-        if (op !== HELD || at > old) continue;
-        await this.release({ seq, args });
+      for (const entry of page) {
+        after = entry.seq;
+        if (entry.op !== HELD || isYounger(entry, HOLD_MS, this.#clock)) continue;
+        await this.release(entry);
       }
       if (page.length < PAGE) return;
     }
