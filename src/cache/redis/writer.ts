@@ -137,16 +137,15 @@ export class Writer {
   async #repeat(change: Change): Promise<void> {
     const now = this.#versions.now();
     const ageMs = (now - change.version) / 1000;
-    if (change.kind !== 'put') {
+    if (change.kind !== 'put' || change.reloadable) {
+      // Of what can be loaded, that it has changed: another may have changed it since, in a Redis that was flushed after that.
+      const told = change.kind === 'put' ? deletionOf(change) : change;
       // Made by a clock that was ahead: it must not rule until that time has come.
-      await this.#apply({ ...change, version: Math.min(change.version, now) });
-    } else if (change.reloadable) {
-      // Another may have changed it since, in a Redis that was flushed after that: the loader knows.
-      await this.#apply(deletionOf({ ...change, version: Math.min(change.version, now) }));
+      await this.#apply({ ...told, version: Math.min(told.version, now) });
     } else if (ageMs < change.ms) {
       // A Redis that came back empty knows none of its tags, and what has an unknown tag is not valid.
       const tags = [WHOLE, ...decodeFrame(change.frame).tags];
-      const first = firstVersion(change.version, change.reloadable);
+      const first = firstVersion(change.version, false);
       await Promise.all(tags.map(tag => this.ensureTag(tagName(change.base, tag), first)));
       await this.#apply(change);
     }
