@@ -73,8 +73,13 @@ const rules: readonly Rule[] = [
   { option: 'sizeLimit', range: 'a whole number of bytes from 0 up', accepts: whole(0) },
   {
     option: 'deduplication',
-    range: 'an object with an id that is not empty',
-    accepts: value => isObject(value) && typeof value.id === 'string' && value.id !== '',
+    range: `an object with an id that is not empty, and with a ttl, if any, of ${msRange}`,
+    accepts: value =>
+      isObject(value) &&
+      typeof value.id === 'string' &&
+      value.id !== '' &&
+      // BullMQ takes any other for none: the key would hold until its job ends.
+      (value.ttl === undefined || milliseconds(value.ttl)),
   },
   {
     option: 'jobId',

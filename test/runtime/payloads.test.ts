@@ -27,6 +27,8 @@ onEachEngine('what a queue takes', ({ start, fresh }) => {
       ['a jitter above 1', {}, { backoff: { type: 'fixed', jitter: 2 } }, 'jitter'],
       ['too many bytes', { text: 'ä'.repeat(10) }, { sizeLimit: 20 }, 'at most 20 bytes'],
       ['no deduplication id', {}, { deduplication: { id: '' } }, 'deduplication'],
+      ['a window that ends before it begins', {}, { deduplication: { id: 'a', ttl: -1 } }, 'deduplication'],
+      ['a window in words', {}, { deduplication: { id: 'a', ttl: '1h' } }, 'deduplication'],
     ])(
       '%s is refused, alone, in a list and in a flow, and nothing is stored',
       async (_, data, opts, part) => {
