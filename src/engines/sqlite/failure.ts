@@ -79,6 +79,18 @@ function words(code: number, file: string, text: string): [SpillwayErrorCode, st
 }
 
 /**
+ * The disk did not take the log. The kernel may have dropped what it could not write, and say nothing the next time it is
+ * asked, so nothing that comes after could be relied on either.
+ */
+export function notOnDisk(cause: Error, file: string): SpillwayError {
+  return new SpillwayError(
+    'SPILLWAY_SQLITE_IO',
+    `The disk of ${file} refused to keep what was written (${cause.message}). What was under way may be lost or stored, and nothing more is accepted by this process. Check the disk, then start again: what was acknowledged is checked then.`,
+    { cause, details: { file } },
+  );
+}
+
+/**
  * What a worker's report of a finished job gets when the file can't take it now. BullMQ treats this class as a lost
  * connection and reports again later; for any other error it would record the finished job as failed.
  */

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { SpillwayError } from '../../shared/errors.ts';
+import type { LogFile } from './log-file.ts';
 import { MarkWriter } from './mark.ts';
 import { bootId, monotonicMs } from './time.ts';
 
@@ -15,35 +16,35 @@ export class FileGuard {
   readonly #file: string;
   readonly #fsynced: boolean;
   readonly #mark: MarkWriter | undefined;
+  readonly #log: LogFile | undefined;
   #database: string | undefined;
-  #log: string | undefined;
-  /** The log once more, to ask whether it has a name still. SQLite has no locks on it that closing this could end. */
-  #logHandle: number | undefined;
+  #logIdentity: string | undefined;
   #nextLook = 0;
 
-  constructor(file: string, durability: 'full' | 'normal') {
+  /** @param log none when the file is `:memory:`: then there is nothing to watch over. */
+  constructor(file: string, log: LogFile | undefined, durability: 'full' | 'normal') {
     this.#file = file;
+    this.#log = log;
     this.#fsynced = durability === 'full';
-    if (file === ':memory:') return;
+    if (log === undefined) return;
     this.#mark = new MarkWriter(`${file}-mark`, bootId());
     this.#database = identity(file);
   }
 
   /** @throws SpillwayError SPILLWAY_SQLITE_LOST_COMMITS when the file or its log is not the one we opened. */
   beforeCommit(): void {
-    if (this.#mark === undefined) return;
+    if (this.#log === undefined) return;
     const now = monotonicMs();
     if (now < this.#nextLook) return;
     this.#nextLook = now + LOOK_EVERY_MS;
-    this.#log ??= identity(`${this.#file}-wal`);
+    this.#logIdentity ??= identity(this.#log.path);
     if (!this.#isOurs()) throw new LostFileError(this.#file);
-    this.#logHandle ??= openSync(`${this.#file}-wal`, 'r');
+    this.#log.open();
   }
 
   /** What makes a commit worth nothing: its log was deleted. Asked before each acknowledgement; the rest is looked at now and then. */
   whyLost(): SpillwayError | undefined {
-    if (this.#logHandle === undefined || fstatSync(this.#logHandle).nlink > 0) return undefined;
-    return new LostFileError(this.#file);
+    return this.#log?.isUnlinked() ? new LostFileError(this.#file) : undefined;
   }
 
   /**
@@ -59,7 +60,7 @@ export class FileGuard {
 
   #isOurs(): boolean {
     const log = identity(`${this.#file}-wal`);
-    return this.#database === identity(this.#file) && log !== undefined && log === this.#log;
+    return this.#database === identity(this.#file) && log !== undefined && log === this.#logIdentity;
   }
 
   /**
@@ -84,8 +85,6 @@ export class FileGuard {
   }
 
   close(): void {
-    if (this.#logHandle !== undefined) closeSync(this.#logHandle);
-    this.#logHandle = undefined;
     this.#mark?.close();
   }
 }

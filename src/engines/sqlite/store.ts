@@ -1,12 +1,13 @@
 import { EventEmitter } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
-import { Checkpointer } from './checkpointer.ts';
 import { Refusal } from './codes.ts';
+import { Commits, NOTHING, type Written } from './commits.ts';
 import { closedError, isBusy, isCorruption, isMediumFault, translate } from './failure.ts';
-import { FileGuard } from './file-guard.ts';
+import type { DiskCalls } from './log-file.ts';
 import { openFile } from './open.ts';
 import { type Operation, type OperationKind, refuse } from './operation.ts';
 import type { ResolvedOptions } from './options.ts';
+import { Parking } from './parking.ts';
 import { quarantine } from './quarantine.ts';
 import type { QueueState } from './queue-state.ts';
 import { Session } from './session.ts';
@@ -20,34 +21,28 @@ export type Steps<T> = Generator<void, T, void>;
 
 /** No transaction of ours holds the event loop longer than about this, in milliseconds. */
 const BATCH_BUDGET_MS = 6;
-/** How long a worker's report or claim waits before it is tried again while the disk refuses. */
-const PARKED_MS = 200;
 
 /**
  * One open file, shared by all backends of the process that name it. Collects the operations called in one turn of
  * the event loop and runs them in one transaction with one fsync (group commit). If one of them fails unexpectedly the
  * transaction is undone and each is run again in its own, so that a failing operation never takes its neighbours along.
+ *
+ * The fsync is made on another thread. Until it has returned, what is called meanwhile gathers for the next transaction;
+ * only what needs no fsync, and has nothing in front of it that does, goes on.
  */
 export class Store extends EventEmitter {
   readonly options: ResolvedOptions;
   readonly session: Session;
   readonly waiting: Waiting;
   readonly #db: DatabaseSync;
-  readonly #guard: FileGuard;
-  readonly #checkpointer: Checkpointer;
   readonly #transaction: Transaction;
-  /** Rows this connection has changed so far, up to the last commit. */
-  #knownChanges = -1;
-  /** Rows that the last commit wrote. */
-  #written = 0;
+  readonly #commits: Commits;
   #pending: Operation[] = [];
   /** Operations to be run one by one, because together they failed. */
   #alone: Operation[] = [];
   #scheduled = false;
   #retryTimer: NodeJS.Timeout | undefined;
-  /** Reports and claims that wait for the disk to take writes again. */
-  #parked: Operation[] = [];
-  #parkTimer: NodeJS.Timeout | undefined;
+  readonly #parking = new Parking(() => this.#unpark());
   #unavailable = false;
   #exclusive: Promise<unknown> | undefined;
   #broken: Error | undefined;
@@ -57,17 +52,18 @@ export class Store extends EventEmitter {
   #drained: (() => void) | undefined;
   readonly #warnings: Error[];
 
-  constructor(options: ResolvedOptions) {
+  /** @param calls how the file is brought to the disk; the system's by default. */
+  constructor(options: ResolvedOptions, calls?: DiskCalls) {
     super();
     this.setMaxListeners(0);
     this.options = options;
     const opened = openFile(options.file, options.busyTimeoutMs);
     this.#db = opened.db;
     this.#warnings = opened.warnings;
-    this.#transaction = new Transaction(this.#db, options.durability);
+    this.#transaction = new Transaction(this.#db);
     this.session = new Session(this.#db);
-    this.#checkpointer = new Checkpointer(options.file, this.#db);
-    this.#guard = new FileGuard(options.file, options.durability);
+    const warn = (trouble: Error) => this.emit('unavailable', trouble);
+    this.#commits = new Commits(options, this.#db, this.session, this.#transaction, warn, calls);
     this.waiting = new Waiting(options.file, this.session, () => this.#notifyOfForeignCommit());
   }
 
@@ -115,21 +111,20 @@ export class Store extends EventEmitter {
     // As each ends, the next of those called before takes its place.
     while (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
     this.#unpark();
-    if (this.#pending.length > 0 || this.#alone.length > 0) {
+    if (this.#pending.length > 0 || this.#alone.length > 0 || this.#commits.areUnderWay) {
       await new Promise<void>(resolve => {
         this.#drained = resolve;
         this.#schedule();
       });
     }
     timers.clearTimeout(this.#retryTimer);
-    await this.#checkpointer.close();
-    this.#guard.close();
+    await this.#commits.close();
     this.#db.close();
   }
 
   #schedule(): void {
     if (this.#scheduled || this.#exclusive !== undefined || this.#retryTimer !== undefined) return;
-    if (this.#pending.length === 0 && this.#alone.length === 0) return;
+    if (!this.#hasWork()) return;
     this.#scheduled = true;
     timers.setImmediate(() => {
       this.#scheduled = false;
@@ -137,20 +132,33 @@ export class Store extends EventEmitter {
     });
   }
 
+  /** Whether anything can be run now. */
+  #hasWork(): boolean {
+    const next = this.#alone[0] ?? this.#pending[0];
+    return next !== undefined && (!this.#commits.areUnderWay || next.kind.durable !== true);
+  }
+
   #turn(): void {
     if (this.#exclusive !== undefined) return;
-    if (this.#alone.length > 0) {
-      const operation = this.#alone.shift() as Operation;
-      this.session.jobs.held.enabled = false;
-      this.#batch([operation]);
-      this.session.jobs.held.enabled = true;
-    } else if (this.#pending.length > 0) {
-      const operations = this.#pending;
-      this.#pending = [];
-      this.#batch(operations);
+    if (this.#hasWork()) {
+      const alone = this.#alone.shift();
+      if (alone !== undefined) {
+        this.session.jobs.held.enabled = false;
+        this.#batch([alone]);
+        this.session.jobs.held.enabled = true;
+      } else this.#batch(this.#takePending());
     }
-    if (this.#pending.length > 0 || this.#alone.length > 0) this.#schedule();
-    else if (this.#drained !== undefined && this.#retryTimer === undefined) this.#drained();
+    if (this.#hasWork()) this.#schedule();
+    else this.#endIfDrained();
+  }
+
+  #takePending(): Operation[] {
+    const operations = this.#pending;
+    const durable = this.#commits.areUnderWay
+      ? operations.findIndex(({ kind }) => kind.durable === true)
+      : -1;
+    this.#pending = durable < 0 ? [] : operations.splice(durable);
+    return operations;
   }
 
   #batch(operations: Operation[]): void {
@@ -158,31 +166,33 @@ export class Store extends EventEmitter {
     const outcomes: (() => void)[] = [];
     let done = 0;
     let foreign = false;
-    let changed: readonly QueueState[] = [];
+    let written: Written = NOTHING;
     try {
-      const durable = operations.some(operation => operation.kind.durable === true);
-      if (writes) this.#transaction.begin(durable);
+      if (writes) this.#transaction.begin();
       else this.#transaction.look();
       foreign = this.session.refresh();
       done = this.#runAll(operations, outcomes);
-      if (writes) changed = this.#commitBatch(durable);
+      if (writes) written = this.#commits.commit();
       else this.#transaction.looked();
     } catch (error) {
       this.#undo();
       this.#failed(operations, error);
       return;
     }
-    const lost = writes ? this.#guard.whyLost() : undefined;
-    if (lost !== undefined) {
-      this.#break(operations, lost);
-      return;
-    }
-    if (done < operations.length) this.#pending = operations.slice(done).concat(this.#pending);
-    for (const settle of outcomes) settle();
-    this.#tell(changed, foreign);
-    if (!writes) return;
-    this.#unavailable = false;
-    this.#checkpointer.committed(this.#written);
+    if (done < operations.length) this.#pending = operations.splice(done).concat(this.#pending);
+    if (writes) this.#unavailable = false;
+    // Who waited for this may go on at once: what comes of it is in the log behind it.
+    const woken = this.#tell(written.changed, foreign);
+    const answer = (failure: Error | undefined) => {
+      if (failure !== undefined) this.#break(operations, failure);
+      else for (const settle of outcomes) settle();
+      this.#schedule();
+      this.#endIfDrained();
+    };
+    if (operations.some(({ kind }) => kind.durable === true)) {
+      this.#commits.store(written, operations.length === 1 && !woken, answer);
+    } else answer(writes ? this.#commits.guard.whyLost() : undefined);
+    if (writes) this.#commits.tidy(written);
   }
 
   /** Runs operations until the budget is used up; returns how many it ran. */
@@ -206,29 +216,14 @@ export class Store extends EventEmitter {
     return done;
   }
 
-  /** Commits; returns the queues that changed. After the commit nothing may throw: the batch would be run again. */
-  #commitBatch(durable: boolean): readonly QueueState[] {
-    const changed = this.session.flush();
-    const changes = this.#transaction.changes();
-    this.#written = changes - Math.max(0, this.#knownChanges);
-    if (changes === this.#knownChanges) {
-      // An idle worker that asked and got nothing has written nothing.
-      this.#transaction.commit();
-      return changed;
-    }
-    const commits = this.session.countCommit();
-    this.#knownChanges = changes + 1;
-    this.#guard.beforeCommit();
-    this.#transaction.commit();
-    const trouble = durable ? this.#guard.acknowledged(commits) : undefined;
-    if (trouble !== undefined) this.emit('unavailable', trouble);
-    return changed;
-  }
-
-  /** Tells those who wait. If the batch was the first to see another process's commit, anything may have changed. */
-  #tell(changed: readonly QueueState[], foreign: boolean): void {
-    const trouble = foreign ? this.waiting.notifyAll() : this.waiting.notify(changed);
+  /**
+   * Tells those who wait; whether one got what it waited for. If the batch was the first to see another process's
+   * commit, anything may have changed.
+   */
+  #tell(changed: readonly QueueState[], foreign: boolean): boolean {
+    const { woken, trouble } = foreign ? this.waiting.notifyAll() : this.waiting.notify(changed);
     if (trouble !== undefined) this.emit('unavailable', translate(trouble, this.options.file));
+    return woken > 0;
   }
 
   #undo(): void {
@@ -238,8 +233,10 @@ export class Store extends EventEmitter {
 
   /** Decides what becomes of operations whose transaction was undone. */
   #failed(operations: Operation[], error: unknown): void {
-    if (isCorruption(error) || this.#guard.isLost(error)) {
-      this.#break(operations, error);
+    if (isCorruption(error) || this.#commits.guard.isLost(error)) {
+      const why = translate(error, this.options.file);
+      const failure = isCorruption(error) ? quarantine(this.options.file, 'damaged', why.message) : why;
+      this.#break(operations, failure);
       return;
     }
     if (isBusy(error)) {
@@ -265,9 +262,8 @@ export class Store extends EventEmitter {
     if (!this.#isPatient(operation)) return false;
     // One is enough to find out whether the disk takes writes again: the others wait with it, and the next time
     // another is the first, because this one may be too large for what is left.
-    this.#parked.push(...this.#alone.filter(other => this.#isPatient(other)), operation);
+    this.#parking.add([...this.#alone.filter(other => this.#isPatient(other)), operation]);
     this.#alone = this.#alone.filter(other => !this.#isPatient(other));
-    this.#parkTimer ??= timers.setTimeout(() => this.#unpark(), PARKED_MS);
     return true;
   }
 
@@ -295,11 +291,13 @@ export class Store extends EventEmitter {
   }
 
   #unpark(): void {
-    timers.clearTimeout(this.#parkTimer);
-    this.#parkTimer = undefined;
-    this.#alone.push(...this.#parked);
-    this.#parked = [];
+    this.#alone.push(...this.#parking.takeAll());
     this.#schedule();
+  }
+
+  #endIfDrained(): void {
+    const busy = this.#pending.length > 0 || this.#alone.length > 0 || this.#commits.areUnderWay;
+    if (!busy && this.#retryTimer === undefined) this.#drained?.();
   }
 
   #later(ms: number): void {
@@ -310,17 +308,12 @@ export class Store extends EventEmitter {
     }, ms);
   }
 
-  /** The file can't be trusted any more: nothing is read from it or written to it, unless it was only moved and comes back. */
-  #break(operations: readonly Operation[], error: unknown): void {
-    const lost = this.#guard.isLost(error);
-    const failure = lost
-      ? (error as Error)
-      : quarantine(this.options.file, 'damaged', translate(error, this.options.file).message);
+  /** The file can't be relied on any more: nothing is read from it or written to it, unless it was only moved and comes back. */
+  #break(operations: readonly Operation[], failure: Error): void {
     this.#broken = failure;
-    if (!lost) this.waiting.close();
-    const waiting = [...operations, ...this.#alone, ...this.#parked, ...this.#pending];
+    if (!this.#commits.guard.isLost(failure)) this.waiting.close();
+    const waiting = [...operations, ...this.#alone, ...this.#parking.takeAll(), ...this.#pending];
     this.#alone = [];
-    this.#parked = [];
     this.#pending = [];
     for (const operation of waiting) refuse(operation, failure);
     this.emit('broken', failure);
@@ -328,7 +321,11 @@ export class Store extends EventEmitter {
 
   /** Why nothing may be done with the file. Files that were only moved, and are back, are used again. */
   #whyBroken(): Error | undefined {
-    if (this.#broken === undefined || !this.#guard.isLost(this.#broken) || !this.#guard.isBack()) {
+    if (
+      this.#broken === undefined ||
+      !this.#commits.guard.isLost(this.#broken) ||
+      !this.#commits.guard.isBack()
+    ) {
       return this.#broken;
     }
     this.#broken = undefined;
@@ -345,7 +342,7 @@ export class Store extends EventEmitter {
       const broken = this.#whyBroken();
       if (broken !== undefined) throw broken;
       try {
-        this.#transaction.begin(true);
+        this.#transaction.begin();
         break;
       } catch (error) {
         if (!isBusy(error) || monotonicMs() > deadline) throw translate(error, this.options.file);
@@ -365,14 +362,14 @@ export class Store extends EventEmitter {
         }
         step = generator.next();
       }
-      const changed = this.#commitBatch(true);
-      const lost = this.#guard.whyLost();
-      if (lost !== undefined) {
-        this.#break([], lost);
-        throw lost;
+      const written = this.#commits.commit();
+      this.#tell(written.changed, foreign);
+      this.#commits.tidy(written);
+      const failure = await new Promise<Error | undefined>(done => this.#commits.store(written, false, done));
+      if (failure !== undefined) {
+        this.#break([], failure);
+        throw failure;
       }
-      this.#tell(changed, foreign);
-      this.#checkpointer.committed(this.#written);
       return step.value;
     } catch (error) {
       this.#undo();

@@ -11,6 +11,14 @@ interface Waiter {
   check: Check;
 }
 
+/** What came of telling those who wait. */
+export interface Told {
+  /** How many got what they waited for. */
+  woken: number;
+  /** What went wrong with one of them; the others were told all the same. */
+  trouble?: unknown;
+}
+
 /** How often the file is looked at when nothing can be watched, and how long a change may be held back to be looked at together with others. */
 const POLL_MS = 20;
 const COALESCE_MS = 2;
@@ -52,28 +60,30 @@ export class Waiting {
     };
   }
 
-  /** Tells those who wait for one of the queues that it has changed. Returns what went wrong with one of them; the others are told. */
-  notify(changed: readonly QueueState[]): unknown {
-    if (this.#waiters.size === 0) return undefined;
+  /** Tells those who wait for one of the queues that it has changed. */
+  notify(changed: readonly QueueState[]): Told {
+    if (this.#waiters.size === 0) return { woken: 0 };
     const names = new Set(changed.map(({ name }) => name));
     return this.#tell(waiter => names.has(waiter.queue));
   }
 
   /** The same for all who wait. */
-  notifyAll(): unknown {
+  notifyAll(): Told {
     return this.#tell(() => true);
   }
 
-  #tell(concerns: (waiter: Waiter) => boolean): unknown {
-    let trouble: unknown;
+  #tell(concerns: (waiter: Waiter) => boolean): Told {
+    const told: Told = { woken: 0 };
     for (const waiter of this.#waiters) {
       try {
-        if (concerns(waiter) && waiter.check(this.#session)) this.#waiters.delete(waiter);
+        if (!concerns(waiter) || !waiter.check(this.#session)) continue;
+        this.#waiters.delete(waiter);
+        told.woken += 1;
       } catch (error) {
-        trouble ??= error;
+        told.trouble ??= error;
       }
     }
-    return trouble;
+    return told;
   }
 
   close(): void {

@@ -1,0 +1,117 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { Checkpointer } from './checkpointer.ts';
+import { notOnDisk } from './failure.ts';
+import { FileGuard } from './file-guard.ts';
+import { type DiskCalls, LogFile } from './log-file.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { QueueState } from './queue-state.ts';
+import type { Session } from './session.ts';
+import type { Transaction } from './transaction.ts';
+
+/** What a commit wrote. */
+export interface Written {
+  changed: readonly QueueState[];
+  rows: number;
+  /** How many commits the file has seen with it; undefined when it wrote nothing. */
+  commits: number | undefined;
+}
+
+export const NOTHING: Written = { changed: [], rows: 0, commits: undefined };
+
+/**
+ * How transactions end: counted, with the file watched over, brought to the disk before they are acknowledged, and their
+ * log moved into the database now and then.
+ */
+export class Commits {
+  readonly guard: FileGuard;
+  readonly #file: string;
+  readonly #session: Session;
+  readonly #transaction: Transaction;
+  readonly #checkpointer: Checkpointer;
+  readonly #log: LogFile | undefined;
+  readonly #fsyncs: boolean;
+  readonly #warn: (trouble: Error) => void;
+  /** Rows this connection has changed so far, up to the last commit. */
+  #knownChanges = -1;
+  #underWay = 0;
+
+  /** @param warn told of what does not keep the jobs from being stored. */
+  constructor(
+    { file, durability }: ResolvedOptions,
+    db: DatabaseSync,
+    session: Session,
+    transaction: Transaction,
+    warn: (trouble: Error) => void,
+    calls?: DiskCalls,
+  ) {
+    this.#file = file;
+    this.#session = session;
+    this.#transaction = transaction;
+    this.#checkpointer = new Checkpointer(file, db);
+    this.#log = file === ':memory:' ? undefined : new LogFile(file, calls);
+    this.#fsyncs = durability === 'full';
+    this.guard = new FileGuard(file, this.#log, durability);
+    this.#warn = warn;
+  }
+
+  /** Whether something committed is on its way to the disk and not acknowledged yet. */
+  get areUnderWay(): boolean {
+    return this.#underWay > 0;
+  }
+
+  /** Commits; whatever it throws, nothing was. It is not on the disk yet. */
+  commit(): Written {
+    const changed = this.#session.flush();
+    const changes = this.#transaction.changes();
+    const rows = changes - Math.max(0, this.#knownChanges);
+    if (changes === this.#knownChanges) {
+      // An idle worker that asked and got nothing has written nothing.
+      this.#transaction.commit();
+      return { changed, rows, commits: undefined };
+    }
+    const commits = this.#session.countCommit();
+    this.#knownChanges = changes + 1;
+    this.guard.beforeCommit();
+    this.#transaction.commit();
+    return { changed, rows, commits };
+  }
+
+  /**
+   * Brings what was committed to the disk, if the durability asks for that.
+   * @param lone nobody is known to need the event loop meanwhile: a short fsync may be made at once.
+   * @param done told, now or later, why it can't be relied on, if so.
+   */
+  store({ commits }: Written, lone: boolean, done: (failure: Error | undefined) => void): void {
+    const log = this.#fsyncs ? this.#log : undefined;
+    const stored = (error: Error | null) => done(this.#whyNotStored(commits, error));
+    if (log === undefined || commits === undefined) stored(null);
+    else if (lone && log.isQuick) stored(log.sync());
+    else {
+      this.#underWay += 1;
+      log.syncAside(error => {
+        this.#underWay -= 1;
+        stored(error);
+      });
+    }
+  }
+
+  #whyNotStored(commits: number | undefined, error: Error | null): Error | undefined {
+    if (error !== null) return notOnDisk(error, this.#file);
+    const lost = this.guard.whyLost();
+    if (lost !== undefined || commits === undefined) return lost;
+    const trouble = this.guard.acknowledged(commits);
+    if (trouble !== undefined) this.#warn(trouble);
+    return undefined;
+  }
+
+  /** Moves the log into the database, when it is time. Runs outside any transaction. */
+  tidy({ rows }: Written): void {
+    this.#checkpointer.committed(rows);
+  }
+
+  async close(): Promise<void> {
+    await this.#checkpointer.close();
+    this.guard.close();
+    this.#log?.close();
+  }
+}
