@@ -91,10 +91,13 @@ const faults: Record<string, Fault> = {
   'too few replicas': config('min-replicas-to-write', '1', '0'),
   'a script that does not end': {
     args: ['--busy-reply-threshold', '50'],
-    begin: ({ redis }) =>
-      void redisClient(redis.url)
+    begin: async ({ redis, admin }) => {
+      redisClient(redis.url)
         .eval('while true do end', 0)
-        .catch(() => {}),
+        .catch(() => {});
+      const answer = () => admin.ping().catch((error: Error) => error.message);
+      await until('it is busy', async () => (await answer()).startsWith('BUSY'));
+    },
     end: ({ admin }) => admin.script('KILL'),
   },
   latency: weather({ kind: 'slow', latencyMs: 60, jitterMs: 60 }),
