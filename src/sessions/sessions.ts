@@ -73,10 +73,14 @@ class DurableSessions implements Sessions {
     const key = keyOf(id);
     const now = this.#now();
     const saved = toRecord(session, now, this.#ttlMs);
-    const changes = await this.#file.read(table => {
-      const row = table.get(key, now);
-      return row === undefined || table.wants(row, saved, now);
-    });
+    // "It is there already" is a promise, too: by then it is on the disk.
+    const changes = await this.#file.read(
+      table => {
+        const row = table.get(key, now);
+        return row === undefined || table.wants(row, saved, now);
+      },
+      { durable: true },
+    );
     if (!changes) return;
     const row = await this.#file.write(table => table.save(key, saved, this.#stamp(), now));
     if (row) await this.#shared?.write(row);

@@ -48,6 +48,7 @@ export type SpillwayErrorCode =
   | 'SPILLWAY_SQLITE_BUSY'
   | 'SPILLWAY_SQLITE_FULL'
   | 'SPILLWAY_SQLITE_IO'
+  | 'SPILLWAY_SQLITE_NOT_KEPT'
   // the failover engine
   | 'SPILLWAY_PRIMARY_AWAY'
   | 'SPILLWAY_UNAVAILABLE'

@@ -82,7 +82,11 @@ export class Checkpointer {
     if (this.#rows < BUSY_AFTER_ROWS || this.#failed || this.#file === ':memory:') return;
     if (this.#logPages > LONG_LOG_PAGES) {
       this.#logPages = 0;
-      this.#finish.get();
+      try {
+        this.#finish.get();
+      } catch {
+        // What the disk refuses here it refuses at the next commit, too, which is somebody's who can be told.
+      }
       return;
     }
     if (this.#asked) return;

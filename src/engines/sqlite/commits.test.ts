@@ -1,5 +1,6 @@
-import { fdatasync, fdatasyncSync } from 'node:fs';
+import { copyFileSync, fdatasync, fdatasyncSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { ConnectionClosedError } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { tempDir } from '../../../test/support/temp-dir.ts';
@@ -126,6 +127,60 @@ describe('before an acknowledgement', () => {
     await store.close();
   });
 
+  it('what is called in one turn stays together, also where a part of it could go on', async () => {
+    const disk = new Disk();
+    const store = openStore(disk);
+    const { done } = await begin(store, disk, 'a', 'b');
+    const order: string[] = [];
+    const together = [
+      store.run(READ, fields).then(names => order.push(names.join())),
+      store.run(WRITE, put('c')).then(name => order.push(name)),
+    ];
+    const after = store.run(WRITE, session => order.push(`after ${fields(session).join()}`));
+    await new Promise(setImmediate);
+    expect(order).toEqual([]);
+    disk.free = true;
+    disk.letGo();
+    await Promise.all([done, ...together, after]);
+    expect(order).toEqual(['after a,b,c', 'a,b', 'c']);
+    expect(disk.aside).toBe(2);
+    await store.close();
+  });
+
+  it('what was seen is on the disk as well: also what another process wrote, where nothing is written', async () => {
+    const disk = new Disk();
+    const store = openStore(disk);
+    const other = new Store(store.options, disk);
+    await store.run(READ, fields);
+    const { done } = await begin(other, disk, 'a', 'b');
+    // The other's answer is still out, and may never come.
+    const asked = disk.inPlace + disk.aside;
+    expect(await store.run(READ, fields)).toEqual(['a', 'b']);
+    expect(disk.inPlace + disk.aside).toBe(asked);
+    expect(await store.run({ ...READ, durable: true }, fields)).toEqual(['a', 'b']);
+    expect(disk.inPlace + disk.aside).toBe(asked + 1);
+    expect(await store.run({ ...READ, durable: true }, fields)).toEqual(['a', 'b']);
+    expect(disk.inPlace + disk.aside).toBe(asked + 1);
+    disk.free = true;
+    disk.letGo();
+    await done;
+    await Promise.all([store.close(), other.close()]);
+  });
+
+  it('a durable read waits for what it sees', async () => {
+    const disk = new Disk();
+    const store = openStore(disk);
+    const { settled, done } = await begin(store, disk, 'a', 'b');
+    const read = store.run({ ...READ, durable: true }, fields).then(names => settled.push(names.join()));
+    await new Promise(setImmediate);
+    expect(settled).toEqual([]);
+    disk.free = true;
+    disk.letGo();
+    await Promise.all([done, read]);
+    expect(settled).toEqual(['a', 'b', 'a,b']);
+    await store.close();
+  });
+
   it('who waited for the change is told before the disk has answered', async () => {
     const disk = new Disk();
     const store = openStore(disk);
@@ -177,6 +232,23 @@ describe('before an acknowledgement', () => {
     await store.close();
   });
 
+  it('a sliced operation begins when nothing is on its way any more', async () => {
+    const disk = new Disk();
+    const store = openStore(disk);
+    const { settled, done } = await begin(store, disk, 'a', 'b');
+    const sliced = store.runSliced(function* () {
+      settled.push('sliced');
+      yield;
+    });
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+    expect(settled).toEqual([]);
+    disk.free = true;
+    disk.letGo();
+    await Promise.all([done, sliced]);
+    expect(settled).toEqual(['a', 'b', 'sliced']);
+    await store.close();
+  });
+
   it('close waits for the disk', async () => {
     const disk = new Disk();
     const store = openStore(disk);
@@ -218,7 +290,7 @@ describe('a disk that fails to keep the log', () => {
     const troubles: unknown[] = [];
     store.on('broken', error => troubles.push(error));
     disk.fault = fault;
-    const failed = { code: 'SPILLWAY_SQLITE_IO', cause: fault, message: expect.stringContaining(file) };
+    const failed = { code: 'SPILLWAY_SQLITE_NOT_KEPT', cause: fault, message: expect.stringContaining(file) };
     for (const error of await Promise.all(names.map(name => outcome(store.run(WRITE, put(name)))))) {
       expect(error).toMatchObject(failed);
     }
@@ -244,8 +316,37 @@ describe('a disk that fails to keep the log', () => {
       put('a')(session);
       yield;
     });
-    expect(await outcome(sliced)).toMatchObject({ code: 'SPILLWAY_SQLITE_IO' });
-    expect(await outcome(store.run(WRITE, put('late')))).toMatchObject({ code: 'SPILLWAY_SQLITE_IO' });
+    expect(await outcome(sliced)).toMatchObject({ code: 'SPILLWAY_SQLITE_NOT_KEPT' });
+    expect(await outcome(store.run(WRITE, put('late')))).toMatchObject({ code: 'SPILLWAY_SQLITE_NOT_KEPT' });
+    await store.close();
+  });
+
+  it('a sliced operation behind it is not begun, and a start after it brings the log into the database', async () => {
+    const disk = new Disk();
+    const store = openStore(disk);
+    store.on('broken', () => undefined);
+    const { done } = await begin(store, disk, 'a', 'b');
+    let begun = false;
+    const sliced = outcome(
+      store.runSliced(function* () {
+        begun = true;
+        yield;
+      }),
+    );
+    disk.fault = fault;
+    disk.letGo();
+    const failed = { code: 'SPILLWAY_SQLITE_NOT_KEPT' };
+    expect(await outcome(done)).toMatchObject(failed);
+    expect(await sliced).toMatchObject(failed);
+    expect(begun).toBe(false);
+    // Not closed, as after a kill. What the log holds must not stay there alone.
+    const again = new Store(store.options, new Disk());
+    const alone = join(tempDir('commits'), 'without-log.db');
+    copyFileSync(store.options.file, alone);
+    const database = new DatabaseSync(alone);
+    expect(database.prepare('SELECT field FROM meta').all()).toMatchObject([{ field: 'a' }, { field: 'b' }]);
+    await again.close();
+    database.close();
     await store.close();
   });
 });

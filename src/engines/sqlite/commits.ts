@@ -33,7 +33,9 @@ export class Commits {
   readonly #warn: (trouble: Error) => void;
   /** Rows this connection has changed so far, up to the last commit. */
   #knownChanges = -1;
-  #underWay = 0;
+  /** The log may hold what no fsync has covered: ours, or another process's. */
+  #unsynced = false;
+  #underWay: Promise<void> | undefined;
 
   /** @param warn told of what does not keep the jobs from being stored. */
   constructor(
@@ -54,9 +56,14 @@ export class Commits {
     this.#warn = warn;
   }
 
-  /** Whether something committed is on its way to the disk and not acknowledged yet. */
-  get areUnderWay(): boolean {
-    return this.#underWay > 0;
+  /** Resolves when what is on its way to the disk has come there, or failed to; undefined when nothing is. One at a time. */
+  get underWay(): Promise<void> | undefined {
+    return this.#underWay;
+  }
+
+  /** What is read from now on may come from a commit of another process that is not on the disk yet. */
+  sawForeign(): void {
+    this.#unsynced = true;
   }
 
   /** Commits; whatever it throws, nothing was. It is not on the disk yet. */
@@ -73,26 +80,37 @@ export class Commits {
     this.#knownChanges = changes + 1;
     this.guard.beforeCommit();
     this.#transaction.commit();
+    this.#unsynced = true;
     return { changed, rows, commits };
   }
 
   /**
-   * Brings what was committed to the disk, if the durability asks for that.
+   * Brings all that was committed to the disk, if the durability asks for that: what was just written, and what others
+   * wrote that it builds on. Not while something is under way.
    * @param lone nobody is known to need the event loop meanwhile: a short fsync may be made at once.
    * @param done told, now or later, why it can't be relied on, if so.
    */
-  store({ commits }: Written, lone: boolean, done: (failure: Error | undefined) => void): void {
-    const log = this.#fsyncs ? this.#log : undefined;
-    const stored = (error: Error | null) => done(this.#whyNotStored(commits, error));
-    if (log === undefined || commits === undefined) stored(null);
-    else if (lone && log.isQuick) stored(log.sync());
-    else {
-      this.#underWay += 1;
+  bringToDisk({ commits }: Written, lone: boolean, done: (failure: Error | undefined) => void): void {
+    const answer = (error: Error | null) => done(this.#whyNotStored(commits, error));
+    const log = this.#fsyncs && this.#unsynced ? this.#log : undefined;
+    // What is committed from now on is not covered.
+    this.#unsynced = false;
+    if (log === undefined) answer(null);
+    else if (lone && log.isQuick) answer(log.sync());
+    else this.#underWay = this.#aside(log, answer);
+  }
+
+  #aside(log: LogFile, answer: (error: Error | null) => void): Promise<void> {
+    return new Promise(resolve => {
       log.syncAside(error => {
-        this.#underWay -= 1;
-        stored(error);
+        this.#underWay = undefined;
+        try {
+          answer(error);
+        } finally {
+          resolve();
+        }
       });
-    }
+    });
   }
 
   #whyNotStored(commits: number | undefined, error: Error | null): Error | undefined {

@@ -33,7 +33,8 @@ export interface ChangeKind {
  * @internal
  */
 export interface CompanionHandle<S> {
-  read<T>(look: (statements: S, jobs: StandbyView) => T): Promise<T>;
+  /** With `durable`, what it saw is on the disk when its promise resolves (durability `full`), whoever wrote it. Default false. */
+  read<T>(look: (statements: S, jobs: StandbyView) => T, kind?: Pick<ChangeKind, 'durable'>): Promise<T>;
   /**
    * A look before this returns, past all that was called before it, with statements of its own: the companion's tables may
    * not be there yet. For what must be known before anything else is done. Throws what SQLite does, and SPILLWAY_CLOSED.
@@ -82,7 +83,7 @@ export function openCompanion<S>(
     return statements === undefined ? installed.then(start) : start();
   };
   return {
-    read: look => run({ access: 'read' }, ready => look(ready, jobs)),
+    read: (look, { durable = false } = {}) => run({ access: 'read', durable }, ready => look(ready, jobs)),
     readNow(look) {
       if (released !== undefined) throw closedError();
       return store.session.install('', look);

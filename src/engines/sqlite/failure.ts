@@ -84,8 +84,8 @@ function words(code: number, file: string, text: string): [SpillwayErrorCode, st
  */
 export function notOnDisk(cause: Error, file: string): SpillwayError {
   return new SpillwayError(
-    'SPILLWAY_SQLITE_IO',
-    `The disk of ${file} refused to keep what was written (${cause.message}). What was under way may be lost or stored, and nothing more is accepted by this process. Check the disk, then start again: what was acknowledged is checked then.`,
+    'SPILLWAY_SQLITE_NOT_KEPT',
+    `The disk of ${file} failed to keep what was written (${cause.message}). What was under way may be lost or stored, and this process does not use the file any further. Check the disk, then start again.`,
     { cause, details: { file } },
   );
 }

@@ -18,7 +18,6 @@ export class FileGuard {
   readonly #mark: MarkWriter | undefined;
   readonly #log: LogFile | undefined;
   #database: string | undefined;
-  #logIdentity: string | undefined;
   #nextLook = 0;
 
   /** @param log none when the file is `:memory:`: then there is nothing to watch over. */
@@ -37,9 +36,7 @@ export class FileGuard {
     const now = monotonicMs();
     if (now < this.#nextLook) return;
     this.#nextLook = now + LOOK_EVERY_MS;
-    this.#logIdentity ??= identity(this.#log.path);
     if (!this.#isOurs()) throw new LostFileError(this.#file);
-    this.#log.open();
   }
 
   /** What makes a commit worth nothing: its log was deleted. Asked before each acknowledgement; the rest is looked at now and then. */
@@ -59,8 +56,7 @@ export class FileGuard {
   }
 
   #isOurs(): boolean {
-    const log = identity(`${this.#file}-wal`);
-    return this.#database === identity(this.#file) && log !== undefined && log === this.#logIdentity;
+    return this.#database === identity(this.#file) && this.#log?.hasItsName() === true;
   }
 
   /**
@@ -101,5 +97,5 @@ class LostFileError extends SpillwayError {
 
 function identity(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
+  return found && `${found.dev}:${found.ino}`;
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, fdatasync, fdatasyncSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fdatasync, fdatasyncSync, fstatSync, openSync, statSync } from 'node:fs';
 import { monotonicMs } from './time.ts';
 
 /** An fsync that takes less than this, in ms, is short: the way to a thread and back is a good part of it. */
@@ -22,15 +22,16 @@ const systemCalls: DiskCalls = { now: monotonicMs, sync: fdatasyncSync, syncAsid
  * event loop goes on. SQLite has no locks on the log that closing our handle could end.
  */
 export class LogFile {
-  readonly path: string;
+  readonly #path: string;
   readonly #calls: DiskCalls;
-  #handle: number | undefined;
+  readonly #handle: number;
   #tookMs = 0;
 
-  /** @param file the database's path; the log need not be there yet. */
+  /** @param file the database's path; it must be open, so that the log is there. */
   constructor(file: string, calls = systemCalls) {
+    this.#path = `${file}-wal`;
     this.#calls = calls;
-    this.path = `${file}-wal`;
+    this.#handle = openSync(this.#path, constants.O_RDWR);
   }
 
   /** Whether the last fsync was a short one: such a one may be made where we are, if nobody waits for the event loop. */
@@ -38,22 +39,23 @@ export class LogFile {
     return this.#tookMs < SHORT_MS;
   }
 
-  /** Whether it was deleted under us. False as long as it was never opened. */
+  /** Whether it was deleted under us. */
   isUnlinked(): boolean {
-    return this.#handle !== undefined && fstatSync(this.#handle).nlink === 0;
+    return fstatSync(this.#handle).nlink === 0;
   }
 
-  /** Opens the log that has the name now; later calls keep it. SQLite must have made it. */
-  open(): number {
-    this.#handle ??= openSync(this.path, constants.O_RDWR);
-    return this.#handle;
+  /** Whether it still stands where it stood, and no other in its place. */
+  hasItsName(): boolean {
+    const found = statSync(this.#path, { throwIfNoEntry: false });
+    const { dev, ino } = fstatSync(this.#handle);
+    return found?.dev === dev && found.ino === ino;
   }
 
   /** Brings what was written to the disk before it returns; returns why that failed. */
   sync(): Error | null {
     const start = this.#calls.now();
     try {
-      this.#calls.sync(this.open());
+      this.#calls.sync(this.#handle);
       return null;
     } catch (error) {
       return error as Error;
@@ -65,14 +67,13 @@ export class LogFile {
   /** The same on another thread. */
   syncAside(done: (error: Error | null) => void): void {
     const start = this.#calls.now();
-    this.#calls.syncAside(this.open(), error => {
+    this.#calls.syncAside(this.#handle, error => {
       this.#tookMs = this.#calls.now() - start;
       done(error);
     });
   }
 
   close(): void {
-    if (this.#handle !== undefined) closeSync(this.#handle);
-    this.#handle = undefined;
+    closeSync(this.#handle);
   }
 }

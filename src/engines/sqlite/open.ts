@@ -55,6 +55,8 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
       quickCheck(db, file);
     // Before anything is written: a damaged log is evidence, and the first write would overwrite it.
     const warnings = checkMark(db, file, mark);
+    // If the disk once failed to keep the log, its pages may be no more than memory: bring them where they can be relied on.
+    if (existing !== undefined) db.exec('PRAGMA wal_checkpoint(PASSIVE)');
     migrate(db, file, bootId());
     tune(db);
     endLocksOfOtherBoots(db);

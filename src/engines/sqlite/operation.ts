@@ -6,7 +6,10 @@ import type { Session } from './session.ts';
 export interface OperationKind {
   /** `read` changes nothing. */
   access: 'read' | 'write';
-  /** Whether its answer promises that it survives a power loss. Claims and lock renewals don't: losing one runs the job again. */
+  /**
+   * Whether its answer promises that it survives a power loss: what it wrote, and what it saw. Claims and lock renewals
+   * don't: losing one runs the job again.
+   */
   durable?: boolean;
   /** Whether it leaves what the session remembers of single jobs true; see `Session.forgetJobs`. */
   keepsJobs?: boolean;

@@ -19,6 +19,8 @@ import { Waiting } from './waiting.ts';
 /** A long atomic operation: each step is a slice of one transaction that stays open over several turns. */
 export type Steps<T> = Generator<void, T, void>;
 
+const isDurable = ({ kind }: Operation) => kind.durable === true;
+
 /** No transaction of ours holds the event loop longer than about this, in milliseconds. */
 const BATCH_BUDGET_MS = 6;
 
@@ -27,8 +29,8 @@ const BATCH_BUDGET_MS = 6;
  * the event loop and runs them in one transaction with one fsync (group commit). If one of them fails unexpectedly the
  * transaction is undone and each is run again in its own, so that a failing operation never takes its neighbours along.
  *
- * The fsync is made on another thread. Until it has returned, what is called meanwhile gathers for the next transaction;
- * only what needs no fsync, and has nothing in front of it that does, goes on.
+ * The fsync is mostly made on another thread, one at a time. Until it has returned, what is called meanwhile gathers for
+ * the next transaction; only where nothing of it needs an fsync does it go on.
  */
 export class Store extends EventEmitter {
   readonly options: ResolvedOptions;
@@ -111,7 +113,7 @@ export class Store extends EventEmitter {
     // As each ends, the next of those called before takes its place.
     while (this.#exclusive !== undefined) await this.#exclusive.catch(() => undefined);
     this.#unpark();
-    if (this.#pending.length > 0 || this.#alone.length > 0 || this.#commits.areUnderWay) {
+    if (this.#pending.length > 0 || this.#alone.length > 0 || this.#commits.underWay) {
       await new Promise<void>(resolve => {
         this.#drained = resolve;
         this.#schedule();
@@ -132,10 +134,10 @@ export class Store extends EventEmitter {
     });
   }
 
-  /** Whether anything can be run now. */
+  /** Whether anything can be run now. What is called in one turn stays together, whatever it is. */
   #hasWork(): boolean {
-    const next = this.#alone[0] ?? this.#pending[0];
-    return next !== undefined && (!this.#commits.areUnderWay || next.kind.durable !== true);
+    if (this.#commits.underWay === undefined) return this.#alone.length > 0 || this.#pending.length > 0;
+    return this.#alone.length === 0 && this.#pending.length > 0 && !this.#pending.some(isDurable);
   }
 
   #turn(): void {
@@ -146,19 +148,10 @@ export class Store extends EventEmitter {
         this.session.jobs.held.enabled = false;
         this.#batch([alone]);
         this.session.jobs.held.enabled = true;
-      } else this.#batch(this.#takePending());
+      } else this.#batch(this.#pending.splice(0));
     }
     if (this.#hasWork()) this.#schedule();
     else this.#endIfDrained();
-  }
-
-  #takePending(): Operation[] {
-    const operations = this.#pending;
-    const durable = this.#commits.areUnderWay
-      ? operations.findIndex(({ kind }) => kind.durable === true)
-      : -1;
-    this.#pending = durable < 0 ? [] : operations.splice(durable);
-    return operations;
   }
 
   #batch(operations: Operation[]): void {
@@ -170,7 +163,7 @@ export class Store extends EventEmitter {
     try {
       if (writes) this.#transaction.begin();
       else this.#transaction.look();
-      foreign = this.session.refresh();
+      foreign = this.#refresh();
       done = this.#runAll(operations, outcomes);
       if (writes) written = this.#commits.commit();
       else this.#transaction.looked();
@@ -179,6 +172,7 @@ export class Store extends EventEmitter {
       this.#failed(operations, error);
       return;
     }
+    // What the budget left over is cut off: from here on `operations` are those that ran.
     if (done < operations.length) this.#pending = operations.splice(done).concat(this.#pending);
     if (writes) this.#unavailable = false;
     // Who waited for this may go on at once: what comes of it is in the log behind it.
@@ -189,10 +183,17 @@ export class Store extends EventEmitter {
       this.#schedule();
       this.#endIfDrained();
     };
-    if (operations.some(({ kind }) => kind.durable === true)) {
-      this.#commits.store(written, operations.length === 1 && !woken, answer);
+    if (operations.some(isDurable)) {
+      this.#commits.bringToDisk(written, operations.length === 1 && !woken, answer);
     } else answer(writes ? this.#commits.guard.whyLost() : undefined);
-    if (writes) this.#commits.tidy(written);
+    if (writes && this.#broken === undefined) this.#commits.tidy(written);
+  }
+
+  /** As the session's, and notes that what it reads may not be on the disk. */
+  #refresh(): boolean {
+    const foreign = this.session.refresh();
+    if (foreign) this.#commits.sawForeign();
+    return foreign;
   }
 
   /** Runs operations until the budget is used up; returns how many it ran. */
@@ -296,7 +297,7 @@ export class Store extends EventEmitter {
   }
 
   #endIfDrained(): void {
-    const busy = this.#pending.length > 0 || this.#alone.length > 0 || this.#commits.areUnderWay;
+    const busy = this.#pending.length > 0 || this.#alone.length > 0 || this.#commits.underWay !== undefined;
     if (!busy && this.#retryTimer === undefined) this.#drained?.();
   }
 
@@ -310,13 +311,14 @@ export class Store extends EventEmitter {
 
   /** The file can't be relied on any more: nothing is read from it or written to it, unless it was only moved and comes back. */
   #break(operations: readonly Operation[], failure: Error): void {
-    this.#broken = failure;
+    const already = this.#broken !== undefined && !this.#commits.guard.isLost(this.#broken);
+    if (!already) this.#broken = failure;
     if (!this.#commits.guard.isLost(failure)) this.waiting.close();
     const waiting = [...operations, ...this.#alone, ...this.#parking.takeAll(), ...this.#pending];
     this.#alone = [];
     this.#pending = [];
     for (const operation of waiting) refuse(operation, failure);
-    this.emit('broken', failure);
+    if (!already) this.emit('broken', failure);
   }
 
   /** Why nothing may be done with the file. Files that were only moved, and are back, are used again. */
@@ -339,6 +341,7 @@ export class Store extends EventEmitter {
     const moment = () => new Promise<void>(resolve => timers.setTimeout(resolve, 1));
     for (let wait = nextTurn; ; wait = moment) {
       await wait();
+      await this.#commits.underWay;
       const broken = this.#whyBroken();
       if (broken !== undefined) throw broken;
       try {
@@ -349,7 +352,7 @@ export class Store extends EventEmitter {
       }
     }
     try {
-      const foreign = this.session.refresh();
+      const foreign = this.#refresh();
       this.session.forgetJobs();
       this.session.jobs.held.enabled = false;
       const generator = steps(this.session);
@@ -365,7 +368,9 @@ export class Store extends EventEmitter {
       const written = this.#commits.commit();
       this.#tell(written.changed, foreign);
       this.#commits.tidy(written);
-      const failure = await new Promise<Error | undefined>(done => this.#commits.store(written, false, done));
+      const failure = await new Promise<Error | undefined>(done => {
+        this.#commits.bringToDisk(written, false, done);
+      });
       if (failure !== undefined) {
         this.#break([], failure);
         throw failure;
@@ -384,7 +389,7 @@ export class Store extends EventEmitter {
   #notifyOfForeignCommit(): void {
     if (this.#closing || this.#whyBroken() !== undefined || this.#db.isTransaction) return;
     try {
-      if (this.session.refresh()) this.#tell([], true);
+      if (this.#refresh()) this.#tell([], true);
     } catch (error) {
       if (!isBusy(error)) this.emit('unavailable', translate(error, this.options.file));
     }

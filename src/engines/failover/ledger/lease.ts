@@ -33,7 +33,14 @@ export class Leases {
   take(name: string, holder: string, ms: number): boolean {
     const current = this.holder(name);
     if (current !== undefined && current !== holder) return false;
-    this.#set.run(name, holder, this.#clock.boot(), this.#clock.monotonic() + ms);
+    this.#hold(name, holder, ms);
+    return true;
+  }
+
+  /** Renews it; false when it is not held. */
+  renew(name: string, holder: string, ms: number): boolean {
+    if (this.holder(name) !== holder) return false;
+    this.#hold(name, holder, ms);
     return true;
   }
 
@@ -42,6 +49,10 @@ export class Leases {
     const [holder, boot, until] = this.#get.get(name) ?? [];
     const live = boot === this.#clock.boot() && Number(until) > this.#clock.monotonic();
     return live ? String(holder) : undefined;
+  }
+
+  #hold(name: string, holder: string, ms: number): void {
+    this.#set.run(name, holder, this.#clock.boot(), this.#clock.monotonic() + ms);
   }
 
   drop(name: string, holder: string): boolean {

@@ -300,9 +300,12 @@ export class Ledger {
    * @param holder names the process (and what in it): two that use one name share the lease.
    * @returns whether it is held now.
    */
-  lease(name: string, holder: string, ms: number): Promise<boolean> {
+  async lease(name: string, holder: string, ms: number): Promise<boolean> {
     // Leases don't outlive the boot, so they need not survive a power loss.
-    return this.#handle.write(({ leases }) => leases.take(name, holder, ms), { durable: false });
+    if (await this.#handle.write(({ leases }) => leases.renew(name, holder, ms), { durable: false }))
+      return true;
+    // But what the last holder wrote must, before the next one goes on from there.
+    return this.#handle.write(({ leases }) => leases.take(name, holder, ms));
   }
 
   leaseHolder(name: string): Promise<string | undefined> {
