@@ -8,6 +8,7 @@ import { depth } from './depth.ts';
 import { eventLoop } from './event-loop.ts';
 import type { Benchmark } from './harness/benchmark.ts';
 import { idle } from './idle.ts';
+import { mainJob } from './main-job.ts';
 import { memory } from './memory.ts';
 import { processBenchmarks } from './process.ts';
 import { webhook } from './webhook.ts';
@@ -19,6 +20,7 @@ export const benchmarks: readonly Benchmark[] = [
   addBulk,
   ...processBenchmarks,
   webhook,
+  mainJob,
   depth,
   memory,
   idle,

@@ -3,7 +3,7 @@ export interface Contender {
   readonly name: string;
   /** `none`: it keeps nothing outside its process. */
   readonly store: 'redis' | 'redis and standby' | 'sqlite full' | 'sqlite normal' | 'none';
-  readonly server?: 'express' | 'fastify' | 'fastify unstored' | 'spillway';
+  readonly server?: 'express' | 'fastify' | 'fastify unstored' | 'spillway' | 'main job';
 }
 
 export const bullmqRedis: Contender = { name: 'bullmq+redis', store: 'redis' };
@@ -24,6 +24,12 @@ export const spillwayServer: Contender = {
   name: 'spillway server, sqlite full',
   store: 'sqlite full',
   server: 'spillway',
+};
+
+export const mainJobServer: Contender = {
+  name: 'spillway main job, sqlite full',
+  store: 'sqlite full',
+  server: 'main job',
 };
 
 /** The baseline comes first: every ratio is to it. */

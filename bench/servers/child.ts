@@ -14,6 +14,7 @@ const load = {
   express: async () => (await import('../reference/express-bullmq.ts')).startExpressBullmq,
   fastify: async () => (await import('../reference/fastify-bullmq.ts')).startFastifyBullmq,
   'fastify unstored': async () => (await import('../reference/fastify-unstored.ts')).startFastifyUnstored,
+  'main job': async () => (await import('./main-job.ts')).startMainJob,
   spillway: async () => (await import('./spillway.ts')).startSpillway,
 };
 

@@ -1,5 +1,6 @@
 /** Faults 24 and 25: no room on the disk, and a file that may not grow. */
 import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { fileSizeLimit, type Runner, smallDisk } from '../faults/index.ts';
@@ -75,6 +76,19 @@ it('a file that may not grow (EFBIG): the same, under its own code', async () =>
   await actor.script.kill();
   await using next = await startActor({ file });
   expect(await next.ask({ do: 'counts' })).toMatchObject({ waiting, active: 1, failed: 0 });
+});
+
+it('a file that may not grow is opened and read all the same, though its log can not be moved into it', async () => {
+  const file = join(tempDir('file-limit'), 'q.db');
+  // Few enough that the log (2 MB) is not moved yet, and the database has next to nothing.
+  const jobs = 60;
+  const before = await startActor({ file });
+  for (let each = 0; each < jobs; each++) await before.ask({ do: 'add', data: 'x'.repeat(20_000) });
+  await before.script.kill();
+  expect(statSync(file).size).toBeLessThan(256 * 1024);
+  await using actor = await startActor({ file }, { runner: needed(fileSizeLimit(1024)) });
+  expect(await actor.ask({ do: 'counts' })).toMatchObject({ waiting: jobs });
+  await expect(actor.ask({ do: 'add' })).rejects.toMatchObject({ code: 'SPILLWAY_SQLITE_IO' });
 });
 
 function needed(runner: ReturnType<typeof fileSizeLimit>): Runner {

@@ -52,7 +52,12 @@ export class Commits {
     this.#checkpointer = new Checkpointer(file, db);
     this.#log = file === ':memory:' ? undefined : new LogFile(file, calls);
     this.#fsyncs = durability === 'full';
-    this.guard = new FileGuard(file, this.#log, durability);
+    try {
+      this.guard = new FileGuard(file, this.#log, durability);
+    } catch (error) {
+      this.#log?.close();
+      throw error;
+    }
     this.#warn = warn;
   }
 

@@ -13,7 +13,7 @@ import {
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SpillwayError } from '../../shared/errors.ts';
-import { isBusy, isCorruption, translate } from './failure.ts';
+import { isBusy, isCorruption, isMediumFault, translate } from './failure.ts';
 import { hashBoot, type Mark, readMark } from './mark.ts';
 import { quarantine, refuseIfQuarantined } from './quarantine.ts';
 import { APPLICATION_ID, foreign, migrate, SCHEMA_VERSION } from './schema.ts';
@@ -55,8 +55,7 @@ export function openFile(file: string, busyTimeoutMs: number): OpenedFile {
       quickCheck(db, file);
     // Before anything is written: a damaged log is evidence, and the first write would overwrite it.
     const warnings = checkMark(db, file, mark);
-    // If the disk once failed to keep the log, its pages may be no more than memory: bring them where they can be relied on.
-    if (existing !== undefined) db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    if (existing !== undefined) moveLog(db);
     migrate(db, file, bootId());
     tune(db);
     endLocksOfOtherBoots(db);
@@ -79,6 +78,19 @@ function useLog(db: DatabaseSync, deadline: number): void {
       if (!isBusy(error) || monotonicMs() > deadline) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCKING_BUSY_MS);
     }
+  }
+}
+
+/**
+ * Moves the log into the database, as far as other processes let it. If the disk failed to keep the log once, its pages may
+ * be no more than memory, and what is written behind them is worth as little.
+ */
+function moveLog(db: DatabaseSync): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  } catch (error) {
+    // A disk that takes no writes now may be read; whoever writes will hear of it.
+    if (!isMediumFault(error)) throw error;
   }
 }
 

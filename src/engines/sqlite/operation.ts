@@ -1,6 +1,7 @@
 import { ConnectionClosedError } from 'bullmq';
 import { SqliteUnavailableError } from './failure.ts';
 import type { Session } from './session.ts';
+import { monotonicMs } from './time.ts';
 
 /** What an operation is, for the batch it runs in. */
 export interface OperationKind {
@@ -28,8 +29,18 @@ export interface Operation {
   run: (session: Session) => unknown;
   resolve: (value: never) => void;
   reject: (error: Error) => void;
-  /** When (monotonic) waiting for another process's lock ends. */
-  deadline: number;
+  /** See `isLate`. */
+  deadline?: number;
+}
+
+export function isDurable({ kind }: Operation): boolean {
+  return kind.durable === true;
+}
+
+/** Whether it has waited `busyTimeoutMs` for another process's lock, or for the disk, since it first failed. */
+export function isLate(operation: Operation, { busyTimeoutMs }: { busyTimeoutMs: number }): boolean {
+  operation.deadline ??= monotonicMs() + busyTimeoutMs;
+  return monotonicMs() > operation.deadline;
 }
 
 /**

@@ -5,7 +5,7 @@ import { Commits, NOTHING, type Written } from './commits.ts';
 import { closedError, isBusy, isCorruption, isMediumFault, translate } from './failure.ts';
 import type { DiskCalls } from './log-file.ts';
 import { openFile } from './open.ts';
-import { type Operation, type OperationKind, refuse } from './operation.ts';
+import { isDurable, isLate, type Operation, type OperationKind, refuse } from './operation.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Parking } from './parking.ts';
 import { quarantine } from './quarantine.ts';
@@ -18,8 +18,6 @@ import { Waiting } from './waiting.ts';
 
 /** A long atomic operation: each step is a slice of one transaction that stays open over several turns. */
 export type Steps<T> = Generator<void, T, void>;
-
-const isDurable = ({ kind }: Operation) => kind.durable === true;
 
 /** No transaction of ours holds the event loop longer than about this, in milliseconds. */
 const BATCH_BUDGET_MS = 6;
@@ -65,7 +63,12 @@ export class Store extends EventEmitter {
     this.#transaction = new Transaction(this.#db);
     this.session = new Session(this.#db);
     const warn = (trouble: Error) => this.emit('unavailable', trouble);
-    this.#commits = new Commits(options, this.#db, this.session, this.#transaction, warn, calls);
+    try {
+      this.#commits = new Commits(options, this.#db, this.session, this.#transaction, warn, calls);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
     this.waiting = new Waiting(options.file, this.session, () => this.#notifyOfForeignCommit());
   }
 
@@ -78,8 +81,7 @@ export class Store extends EventEmitter {
   run<T>(kind: OperationKind, run: (session: Session) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closing) return reject(closedError());
-      const deadline = monotonicMs() + this.options.busyTimeoutMs;
-      const operation: Operation = { kind, run, resolve, reject, deadline };
+      const operation: Operation = { kind, run, resolve, reject };
       const broken = this.#whyBroken();
       if (broken !== undefined) return refuse(operation, broken);
       this.#pending.push(operation);
@@ -268,20 +270,19 @@ export class Store extends EventEmitter {
     return true;
   }
 
-  #isPatient({ kind, deadline }: Operation): boolean {
-    if (this.#closing) return false;
-    return kind.report === true || (kind.claims === true && monotonicMs() < deadline);
+  #isPatient(operation: Operation): boolean {
+    const { report, claims } = operation.kind;
+    return !this.#closing && (report === true || (claims === true && !isLate(operation, this.options)));
   }
 
   /** Another process holds the lock: those whose time is up fail, the others are tried again shortly. */
   #retryBusy(operations: Operation[], error: unknown): void {
-    const now = monotonicMs();
     const again: Operation[] = [];
     const reads: Operation[] = [];
     const onlyReads = operations.every(({ kind }) => kind.access === 'read');
     for (const operation of operations) {
       if (operation.kind.access === 'read' && !onlyReads) reads.push(operation);
-      else if (now > (operation.kind.report === true ? this.#closeBy : operation.deadline)) {
+      else if (operation.kind.report ? monotonicMs() > this.#closeBy : isLate(operation, this.options)) {
         refuse(operation, translate(error, this.options.file));
       } else again.push(operation);
     }
@@ -336,12 +337,12 @@ export class Store extends EventEmitter {
   }
 
   async #slices<T>(steps: (session: Session) => Steps<T>): Promise<T> {
+    await this.#commits.underWay;
     const deadline = monotonicMs() + this.options.busyTimeoutMs;
     const nextTurn = () => new Promise<void>(resolve => timers.setImmediate(resolve));
     const moment = () => new Promise<void>(resolve => timers.setTimeout(resolve, 1));
     for (let wait = nextTurn; ; wait = moment) {
       await wait();
-      await this.#commits.underWay;
       const broken = this.#whyBroken();
       if (broken !== undefined) throw broken;
       try {

@@ -37,11 +37,11 @@ export class Leases {
     return true;
   }
 
-  /** Renews it; false when it is not held. */
-  renew(name: string, holder: string, ms: number): boolean {
-    if (this.holder(name) !== holder) return false;
-    this.#hold(name, holder, ms);
-    return true;
+  /** Renews it if `holder` has it; returns who has it. */
+  renew(name: string, holder: string, ms: number): string | undefined {
+    const current = this.holder(name);
+    if (current === holder) this.#hold(name, holder, ms);
+    return current;
   }
 
   /** Who holds it now. */

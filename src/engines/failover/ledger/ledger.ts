@@ -302,8 +302,9 @@ export class Ledger {
    */
   async lease(name: string, holder: string, ms: number): Promise<boolean> {
     // Leases don't outlive the boot, so they need not survive a power loss.
-    if (await this.#handle.write(({ leases }) => leases.renew(name, holder, ms), { durable: false }))
-      return true;
+    const renew = ({ leases }: Tables) => leases.renew(name, holder, ms);
+    const current = await this.#handle.write(renew, { durable: false });
+    if (current !== undefined) return current === holder;
     // But what the last holder wrote must, before the next one goes on from there.
     return this.#handle.write(({ leases }) => leases.take(name, holder, ms));
   }
