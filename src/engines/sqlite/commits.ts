@@ -92,16 +92,16 @@ export class Commits {
   /**
    * Brings all that was committed to the disk, if the durability asks for that: what was just written, and what others
    * wrote that it builds on. Not while something is under way.
-   * @param lone nobody is known to need the event loop meanwhile: a short fsync may be made at once.
+   * @param patient nobody is known to need the event loop meanwhile: a short fsync may be made at once.
    * @param done told, now or later, why it can't be relied on, if so.
    */
-  bringToDisk({ commits }: Written, lone: boolean, done: (failure: Error | undefined) => void): void {
+  bringToDisk({ commits }: Written, patient: boolean, done: (failure: Error | undefined) => void): void {
     const answer = (error: Error | null) => done(this.#whyNotStored(commits, error));
     const log = this.#fsyncs && this.#unsynced ? this.#log : undefined;
     // What is committed from now on is not covered.
     this.#unsynced = false;
     if (log === undefined) answer(null);
-    else if (lone && log.isQuick) answer(log.sync());
+    else if (patient && log.isQuick) answer(log.sync());
     else this.#underWay = this.#aside(log, answer);
   }
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, fdatasync, fdatasyncSync, fstatSync, openSync, statSync } from 'node:fs';
 import { monotonicMs } from './time.ts';
 
-/** An fsync that takes less than this, in ms, is short: the way to a thread and back is a good part of it. */
+/** An fsync that takes less than this, in ms, is short: the way to a thread and back (some 0.06 ms) is a good part of it. */
 const SHORT_MS = 1;
 
 /** The two ways to bring a file to the disk, and the clock that times them. */
@@ -25,7 +25,8 @@ export class LogFile {
   readonly #path: string;
   readonly #calls: DiskCalls;
   readonly #handle: number;
-  #tookMs = 0;
+  /** What the last fsync took; of the first nothing is known. */
+  #tookMs = Number.POSITIVE_INFINITY;
 
   /** @param file the database's path; it must be open, so that the log is there. */
   constructor(file: string, calls = systemCalls) {

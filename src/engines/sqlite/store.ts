@@ -27,8 +27,8 @@ const BATCH_BUDGET_MS = 6;
  * the event loop and runs them in one transaction with one fsync (group commit). If one of them fails unexpectedly the
  * transaction is undone and each is run again in its own, so that a failing operation never takes its neighbours along.
  *
- * The fsync is mostly made on another thread, one at a time. Until it has returned, what is called meanwhile gathers for
- * the next transaction; only where nothing of it needs an fsync does it go on.
+ * An fsync that takes long, or that others need not wait for, is made on another thread, one at a time. Until it has
+ * returned, what is called gathers for the next transaction; only where nothing of it needs an fsync does it go on.
  */
 export class Store extends EventEmitter {
   readonly options: ResolvedOptions;
@@ -186,7 +186,7 @@ export class Store extends EventEmitter {
       this.#endIfDrained();
     };
     if (operations.some(isDurable)) {
-      this.#commits.bringToDisk(written, operations.length === 1 && !woken, answer);
+      this.#commits.bringToDisk(written, !woken, answer);
     } else answer(writes ? this.#commits.guard.whyLost() : undefined);
     if (writes && this.#broken === undefined) this.#commits.tidy(written);
   }
