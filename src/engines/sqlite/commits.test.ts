@@ -21,14 +21,14 @@ class Disk implements DiskCalls {
   /** Whether it answers by itself. */
   free = true;
   fault: Error | undefined;
-  /** Whether an fsync takes a millisecond by its own clock, or no time at all. */
+  /** Whether an fsync takes two milliseconds by its own clock, or no time at all. */
   slow = true;
   #clock = 0;
   #waiting: (() => void)[] = [];
   #asked: (() => void) | undefined;
 
   now(): number {
-    if (this.slow) this.#clock += 1;
+    if (this.slow) this.#clock += 2;
     return this.#clock;
   }
 

@@ -2,7 +2,7 @@ import { closeSync, constants, fdatasync, fdatasyncSync, fstatSync, openSync, st
 import { monotonicMs } from './time.ts';
 
 /** An fsync that takes less than this, in ms, is short: the way to a thread and back (some 0.06 ms) is a good part of it. */
-const SHORT_MS = 1;
+const SHORT_MS = 2;
 
 /** The two ways to bring a file to the disk, and the clock that times them. */
 export interface DiskCalls {
