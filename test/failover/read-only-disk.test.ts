@@ -106,3 +106,25 @@ it('and when that is over, the standby is used again without a restart', async (
   await outage(redis, program);
   expect(await program.status()).toMatchObject({ ran: 50, lost: 0, duplicates: 0, pending: 0 });
 });
+
+it('and a report that finds neither home goes to the first that is back', async () => {
+  const folder = join(tempDir('frozen-disk'), 'disk');
+  mkdirSync(folder);
+  const { redis, program } = await start(folder, PLAIN);
+  const thaw = freeze(program, folder);
+  await program.reaches('the trouble', it => it.standbyTrouble !== undefined);
+  await program.ask({ do: 'hold' });
+  await program.ask({ do: 'add', jobs: 1, bytes: 100 });
+  await program.reaches('the job in work', ({ ran }) => ran === 11);
+  await redis.kill();
+  await program.reaches('the outage', it => it.state === 'standby');
+  await program.ask({ do: 'let-go' });
+  await redis.restart();
+  await program.reaches('Redis to be used', it => it.rung === 'primary');
+  await program.ask({ do: 'add', jobs: 10, bytes: 100 });
+  await program.reaches('the jobs after', ({ ran }) => ran === 21);
+  expect(await program.ask({ do: 'counts' })).toMatchObject({ completed: 21, active: 0, failed: 0 });
+  thaw();
+  await program.reaches('the end of the return', it => it.state === 'primary' && it.pending === 0);
+  expect(await program.status()).toMatchObject({ ran: 21, lost: 0, duplicates: 0 });
+});

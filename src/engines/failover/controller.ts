@@ -228,13 +228,12 @@ export class Controller extends EventEmitter<FailoverEvents> {
   /** Keeps an operation for the primary until it is back. Durable when it resolves. */
   async defer(entry: DeferredEntry): Promise<void> {
     await this.ledger.defer({ ...entry, args: entry.args as Json[] });
-    if (this.usesPrimary) this.#returning.soon();
+    this.noteDeferred();
   }
 
-  /** Keeps what a worker has to report of a job that lives on the primary. */
-  async keepReport(entry: DeferredEntry): Promise<void> {
-    await this.defer(entry);
-    this.statistics.reportsKept += 1;
+  /** Something was kept for the primary. */
+  noteDeferred(): void {
+    if (this.usesPrimary) this.#returning.soon();
   }
 
   /** A copy of an unknown add was finished on the standby: its twin must not run. */

@@ -38,33 +38,38 @@ export async function deliver(
       if (!mayGoOn()) return false;
       after = entry.seq;
       if (controller.unknownAdds.isYoung(entry)) continue;
-      try {
-        await apply(controller, entry);
-      } catch (error) {
-        if (error instanceof NotYet) continue;
-        // What the primary said no to would be refused again, for ever; what it did not say at all is tried again.
-        if (isAvailabilityFailure(classifyFailure(error))) throw error;
-        if (isGone(entry, error)) {
-          // Removed by another process: what it would have been told matters to nobody.
-          await controller.ledger.settleDeferred([entry.seq]);
-          continue;
-        }
-        if (entry.op === HELD) {
-          // It was acknowledged: the standby can hold it, and run it.
-          await controller.unknownAdds.release(entry);
-          continue;
-        }
-        controller.emit('undeliverable', {
-          queue: entry.queue,
-          job: entry.job,
-          op: entry.op,
-          why: error instanceof Error ? error.message : String(error),
-        });
-      }
-      await controller.ledger.settleDeferred([entry.seq]);
+      if (await deliverOne(controller, entry)) await controller.ledger.settleDeferred([entry.seq]);
     }
     if (!(await renew())) return false;
   }
+}
+
+/**
+ * Applies one entry; tells whether it is done with: carried out, or refused for good and told.
+ * @throws what says that the primary is away.
+ */
+export async function deliverOne(controller: Controller, entry: StoredOperation): Promise<boolean> {
+  try {
+    await apply(controller, entry);
+  } catch (error) {
+    if (error instanceof NotYet) return false;
+    // What the primary said no to would be refused again, for ever; what it did not say at all is tried again.
+    if (isAvailabilityFailure(classifyFailure(error))) throw error;
+    // Removed by another process: what it would have been told matters to nobody.
+    if (isGone(entry, error)) return true;
+    if (entry.op === HELD) {
+      // It was acknowledged: the standby can hold it, and run it.
+      await controller.unknownAdds.release(entry);
+      return false;
+    }
+    controller.emit('undeliverable', {
+      queue: entry.queue,
+      job: entry.job,
+      op: entry.op,
+      why: error instanceof Error ? error.message : String(error),
+    });
+  }
+  return true;
 }
 
 /** The job is not there any more: as if the worker had been told so at once. */

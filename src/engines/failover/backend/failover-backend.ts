@@ -132,10 +132,15 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     if (this.#disconnected) throw new ConnectionClosedError();
     let over = false;
     let forget = () => {};
+    let timer: NodeJS.Timeout | undefined;
     const first = new Promise<Marker>((resolve, reject) => {
       forget = this.controller.onChange(() => resolve(NOW));
       this.#interrupt = () => resolve(null);
-      const sides = [this.standby.waitForJob(blockTimeout)];
+      const sides = [];
+      if (this.controller.standbyWatch.trouble === undefined)
+        sides.push(this.standby.waitForJob(blockTimeout));
+      // A standby that is out may show jobs that nobody can claim; that it is back is a change.
+      else timer = setTimeout(() => resolve(null), 1000 * blockTimeout);
       if (this.controller.mayClaim) sides.push(this.#waitOnPrimary(blockTimeout, () => over));
       let without = 0;
       for (const side of sides) {
@@ -149,6 +154,7 @@ export class FailoverQueueBackend extends ReadingBackend implements IQueueBacken
     } finally {
       over = true;
       forget();
+      clearTimeout(timer);
       this.#interrupt = undefined;
       // The standby's wait ends with this; the primary's goes on and is taken up by the next one.
       await this.standby.disconnectBlocking();

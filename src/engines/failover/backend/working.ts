@@ -9,6 +9,7 @@ import type {
 } from 'bullmq';
 import { ON_STANDBY } from '../claims.ts';
 import type { Place } from '../entries.ts';
+import { keepReport } from '../keep-report.ts';
 import { isFaultsDoing, OTHER_LOCK } from '../refusals.ts';
 import { unlessOut } from '../standby-watch.ts';
 import type { Failed, Outcome } from './core.ts';
@@ -75,8 +76,9 @@ export abstract class WorkingBackend extends ProducingBackend {
     );
   }
 
-  /** A standby that is out has no job: an error would keep BullMQ's worker from asking for 15 s, also when it is back. */
+  /** A standby that is out has no job: an error would keep BullMQ's worker from asking for 15 s, a wait for its disk for longer. */
   async #claimOnStandby(token: string, name: string | undefined): Promise<Answer> {
+    if (this.controller.standbyWatch.trouble !== undefined) return [];
     return this.#claimed(await unlessOut(this.standby.moveToActive(token, name), []), 'standby');
   }
 
@@ -170,9 +172,7 @@ export abstract class WorkingBackend extends ProducingBackend {
       const finishedOn = Date.now();
       if (takeNext) this.#lookAfter(failed, token, ({ result }) => result);
       const { op } = report;
-      const args = [...report.args(), failed.refused === true];
-      await controller.keepReport({ queue: this.qualifiedName, job: id, op, args });
-      this.claims.delete(id);
+      await this.#keep(id, op, [...report.args(), failed.refused === true]);
       const next = fetchNext ? await this.#claimOnStandby(token, this.options.name) : [];
       return { result: isTelling(next) ? next : [], finishedOn };
     };
@@ -326,7 +326,7 @@ export abstract class WorkingBackend extends ProducingBackend {
 
   /** The end of a claim is for the primary to know when it is back. */
   async #keep(jobId: string, op: string, args: readonly unknown[]): Promise<void> {
-    await this.controller.keepReport({ queue: this.qualifiedName, job: jobId, op, args });
+    await keepReport(this.controller, { queue: this.qualifiedName, job: jobId, op, args });
     this.claims.delete(jobId);
   }
 

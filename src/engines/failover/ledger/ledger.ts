@@ -122,10 +122,14 @@ export class Ledger {
   /**
    * Stores an operation; returns its number. One that ends a worker's run (see DeferredOperation.op) waits for a full or
    * locked disk instead of failing: the job has run.
+   * @param isWanted asked when it is written: whoever has waited may not need it any more (then it is 0).
    */
-  defer(operation: DeferredOperation): Promise<number> {
+  defer(operation: DeferredOperation, isWanted: () => boolean = always): Promise<number> {
     const report = isFinishing(operation.op);
-    return this.#handle.write(({ deferred }) => deferred.add(operation, this.#clock.now()), { report });
+    return this.#handle.write(
+      ({ deferred }) => (isWanted() ? deferred.add(operation, this.#clock.now()) : 0),
+      { report },
+    );
   }
 
   /** The next operations by number; begin with 0. */
@@ -384,4 +388,8 @@ export class Ledger {
     for (let from = 0; from < list.length; from += PART) parts.push(write(list.slice(from, from + PART)));
     return (await Promise.all(parts)).reduce((sum, n) => sum + n, 0);
   }
+}
+
+function always(): boolean {
+  return true;
 }

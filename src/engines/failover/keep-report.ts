@@ -1,0 +1,58 @@
+import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
+import type { Controller } from './controller.ts';
+import type { DeferredEntry } from './controller-parts.ts';
+import { deliverOne } from './deliver.ts';
+import type { Json } from './ledger/index.ts';
+
+/** For so long only the disk is waited for, in ms: then it is out for longer, or the primary was tried a while ago. */
+const DISK_FIRST_MS = 200;
+
+/**
+ * Keeps what a worker has to report of a job that lives on the primary, durably. While the standby's disk takes nothing it
+ * waits for the disk or the primary, whichever is back first: with the primary it is delivered at once.
+ */
+export async function keepReport(controller: Controller, entry: DeferredEntry): Promise<void> {
+  const { ledger, clock, statistics } = controller;
+  const operation = { ...entry, args: entry.args as Json[] };
+  const at = clock.now();
+  for (;;) {
+    let isWanted = true;
+    const kept = ledger.defer(operation, () => isWanted).then(() => true);
+    const isKept = await orPrimaryAlone(controller, kept);
+    // What is written after all, because it was on its way, finds the job as after a call without an answer.
+    isWanted = false;
+    if (isKept || (await delivered(controller, { ...operation, seq: 0, at }))) break;
+  }
+  statistics.reportsKept += 1;
+  controller.noteDeferred();
+}
+
+async function delivered(controller: Controller, entry: Parameters<typeof deliverOne>[1]): Promise<boolean> {
+  try {
+    return await deliverOne(controller, entry);
+  } catch (error) {
+    if (!isAvailabilityFailure(classifyFailure(error))) throw error;
+    controller.connectionFailed(error);
+    return false;
+  }
+}
+
+/** What the disk answers, or false as soon as the primary is in use without its standby. */
+async function orPrimaryAlone(controller: Controller, kept: Promise<boolean>): Promise<boolean> {
+  let stop = () => {};
+  const alone = new Promise<false>(resolve => {
+    const look = () => {
+      if (controller.usesPrimary && controller.standbyWatch.trouble !== undefined) resolve(false);
+    };
+    const timer = setTimeout(() => {
+      look();
+      stop = controller.onChange(look);
+    }, DISK_FIRST_MS);
+    stop = () => clearTimeout(timer);
+  });
+  try {
+    return await Promise.race([kept, alone]);
+  } finally {
+    stop();
+  }
+}
