@@ -81,6 +81,57 @@ describe.concurrent('a chain', () => {
   );
 });
 
+describe.concurrent('a run that begins on the standby while Redis comes back', () => {
+  it('is followed by the next, not by the one Redis had planned', async () => {
+    await using rig = await Rig.start(PATIENT, DURABLE);
+    const queue = rig.queue();
+    const repeat = { every: 300 };
+    await queue.upsertJobScheduler('s', repeat, { name: 'planned' });
+    await kill(rig);
+    await queue.upsertJobScheduler('s', repeat, { name: 'planned' });
+    const slots = new Slots();
+    const first = rig.worker(async ({ id }) => slots.add(id));
+    await slots.more(2);
+    // It has claimed a run, and is slow to plan the next.
+    let tellClaimed = () => {};
+    let letPlan = () => {};
+    const claimed = new Promise<void>(resolve => {
+      tellClaimed = resolve;
+    });
+    const mayPlan = new Promise<void>(resolve => {
+      letPlan = resolve;
+    });
+    const backend = first.getBackend();
+    const plan = backend.updateJobSchedulerNextMillis.bind(backend);
+    backend.updateJobSchedulerNextMillis = async (...args) => {
+      tellClaimed();
+      await mayPlan;
+      return plan(...args);
+    };
+    await claimed;
+
+    let looks = 0;
+    const { ledger } = rig.engine as unknown as { ledger: { takeSchedulers(): Promise<unknown> } };
+    const take = ledger.takeSchedulers.bind(ledger);
+    ledger.takeSchedulers = (...args) => {
+      looks += 1;
+      return take(...args);
+    };
+    rig.worker(async ({ id }) => slots.add(id));
+    await rig.redis.restart();
+    await until(
+      () => looks > 5 || slots.ran.length > 2,
+      'the schedulers to be asked for',
+      () => looks,
+    );
+    letPlan();
+    await slots.more(3);
+    slots.expectInOrder();
+    await rig.reaches('primary');
+    expect(rig.told).toMatchObject({ trouble: [], undeliverable: [], duplicate: [] });
+  });
+});
+
 describe.concurrent('a scheduler of the future', () => {
   it('set again during the outage, by a program that has just started, keeps its next run', async () => {
     await using rig = await Rig.start(PATIENT, DURABLE);

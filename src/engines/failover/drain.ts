@@ -4,10 +4,13 @@ import type { TakenUnit } from '../sqlite/index.ts';
 import type { Controller } from './controller.ts';
 import type { Batch, JobRef } from './ledger/index.ts';
 import { UnitsRefused } from './primary/primary.ts';
+import { holdsSchedulers, LOOKS_FOR_SCHEDULERS } from './schedulers.ts';
 
 /** Jobs in one transaction on the primary. */
 const BATCH = 250;
 const PROGRESS_MS = 1_000;
+/** How often it is looked for schedulers that could not be taken yet, in ms. */
+const LOOK_MS = 100;
 
 /**
  * Gives the standby's jobs back, a batch at a time: out of the standby and into the ledger in one transaction here, onto the
@@ -50,10 +53,13 @@ export class Drain {
       if (!mayGoOn()) return false;
       await betweenBatches.batch(() => this.#give(batch, units));
     }
-    for (;;) {
+    for (let looks = 0; ; ) {
       if (!mayGoOn() || !(await renew())) return false;
       const given = () => this.#giveTaken(ledger.takeSchedulers(undefined, BATCH));
-      if (!(await betweenBatches.batch(given))) return true;
+      if (await betweenBatches.batch(given)) continue;
+      if (looks === LOOKS_FOR_SCHEDULERS || !(await holdsSchedulers(ledger))) return true;
+      looks += 1;
+      await this.#controller.pause(LOOK_MS);
     }
   }
 

@@ -1,19 +1,17 @@
 import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Clock } from '../../shared/clock.ts';
-import type { StandbyCounts } from '../sqlite/index.ts';
 import { giveBackClaims } from './abandoned.ts';
 import type { Controller } from './controller.ts';
 import { giveKeys } from './dedup-keys.ts';
 import { deliver } from './deliver.ts';
 import { Drain } from './drain.ts';
 import { reconcile } from './reconcile.ts';
+import { holdsSchedulers, LOOKS_FOR_SCHEDULERS } from './schedulers.ts';
 
 /** One process at a time gives back; when it dies another may after so long, in ms. */
 const LEASE_MS = 5_000;
 /** How often those who wait for another process look whether it is done, in ms. */
 const LOOK_MS = 100;
-/** So many looks at most it is waited for the other to have given back the schedulers. */
-const LOOKS_FOR_SCHEDULERS = 20;
 /** Finished jobs removed from a full primary at once. */
 const ROOM_STEP = 1_000;
 
@@ -97,12 +95,12 @@ export class Returning {
   /** At the start: whether an earlier run left nothing that must be delivered before workers fetch from the primary. */
   async hasNothingToTell(): Promise<boolean> {
     const { ledger } = this.#controller;
-    const [{ deferred, unknown }, { keys, next }, queues] = await Promise.all([
+    const [{ deferred, unknown }, { keys, next }, schedulers] = await Promise.all([
       ledger.counts(),
       ledger.lonelyKeys(undefined, 1),
-      ledger.standby(jobs => jobs.counts()),
+      holdsSchedulers(ledger),
     ]);
-    this.#isDue ||= keys.length > 0 || next !== undefined || queues.some(hasSchedulers);
+    this.#isDue ||= keys.length > 0 || next !== undefined || schedulers;
     return deferred + unknown === 0 && !this.#isDue;
   }
 
@@ -146,9 +144,7 @@ export class Returning {
   async #othersGaveBack(epoch: number, looks: number): Promise<boolean> {
     const { ledger, census } = this.#controller;
     const { deferred, unknown, moving } = await ledger.counts();
-    const queues = await ledger.standby(jobs => jobs.counts());
-    // Some schedulers stay for a while: their planned jobs are in work.
-    const areThere = looks >= LOOKS_FOR_SCHEDULERS || !queues.some(hasSchedulers);
+    const areThere = looks >= LOOKS_FOR_SCHEDULERS || !(await holdsSchedulers(ledger));
     if (deferred === 0 && unknown === 0 && areThere) this.#controller.markDelivered(epoch);
     await census.refresh();
     return deferred + unknown + moving === 0 && !this.#drain.hasWork;
@@ -193,8 +189,4 @@ export class Returning {
     this.#stopped = true;
     await this.#running?.catch(() => undefined);
   }
-}
-
-function hasSchedulers({ schedulers }: StandbyCounts): boolean {
-  return schedulers > 0;
 }

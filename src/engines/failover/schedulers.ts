@@ -1,5 +1,13 @@
 import type { IQueueBackend } from 'bullmq';
 import type { Controller } from './controller.ts';
+import type { Ledger } from './ledger/index.ts';
+
+/**
+ * Workers wait so many looks at most until no scheduler is left on the standby. One stays there for a moment while the run it
+ * has planned has been claimed and the next is not planned yet; let in now, they would run what Redis had planned long ago.
+ * It stays for longer where a worker died just then, or where the primary refuses it.
+ */
+export const LOOKS_FOR_SCHEDULERS = 20;
 
 /** A run of a scheduler of the primary, from which the others can be counted. */
 interface KnownRun {
@@ -47,6 +55,12 @@ export async function addOnStandby(
   const planted = ledger.plantScheduler(queue, id, every, last);
   const [, added] = await Promise.all([planted, add(standby)]);
   return added;
+}
+
+/** Whether the standby has any. */
+export async function holdsSchedulers(ledger: Ledger): Promise<boolean> {
+  const queues = await ledger.standby(jobs => jobs.counts());
+  return queues.some(({ schedulers }) => schedulers > 0);
 }
 
 function factOf(queue: string, id: string): string {
