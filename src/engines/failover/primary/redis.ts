@@ -79,10 +79,11 @@ export class RedisPrimary implements Primary {
         eachClient(backend, client => client.on('error', () => undefined));
         // What waits there is given up: for jobs, it would take the wake-up of those that come after; for events, they are read
         // again, and the listener would be listed twice.
-        const waits = role.blocking ? backend.client : backend.blockingClient;
-        waits?.then(
-          waiting => {
-            if (waiting.status === 'ready') waiting.disconnect();
+        // Told to close, because of a cluster's connection that only ends BullMQ makes another.
+        const waits = role.blocking ? backend.connection : backend.blockingConnection;
+        waits?.client.then(
+          async ({ status }) => {
+            if (status === 'ready') await waits.close(true);
           },
           () => undefined,
         );
