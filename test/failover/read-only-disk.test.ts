@@ -1,6 +1,6 @@
 /** The standby's disk is made read-only while its file is open: by its kernel after an error, or by hand. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Runner } from '../faults/index.ts';
@@ -118,7 +118,7 @@ it('and a report that finds neither home goes to the first that is back', async 
   await program.reaches('the job in work', ({ ran }) => ran === 11);
   await redis.kill();
   await program.reaches('the outage', it => it.state === 'standby');
-  await program.ask({ do: 'let-go' });
+  await program.ask({ do: 'let-go', bytes: 1 });
   await redis.restart();
   await program.reaches('Redis to be used', it => it.rung === 'primary');
   await program.ask({ do: 'add', jobs: 10, bytes: 100 });
@@ -127,4 +127,25 @@ it('and a report that finds neither home goes to the first that is back', async 
   thaw();
   await program.reaches('the end of the return', it => it.state === 'primary' && it.pending === 0);
   expect(await program.status()).toMatchObject({ ran: 21, lost: 0, duplicates: 0 });
+});
+
+it('and so does a report that is too large for what is left of the disk', async () => {
+  const folder = join(tempDir('small-disk'), 'disk');
+  mkdirSync(folder);
+  const { redis, program } = await start(folder, PLAIN);
+  await program.ask({ do: 'hold' });
+  await program.ask({ do: 'add', jobs: 1, bytes: 100 });
+  await program.reaches('the job in work', ({ ran }) => ran === 11);
+  await redis.kill();
+  await program.reaches('the outage', it => it.state === 'standby');
+  const largest = Math.max(...readdirSync(folder).map(name => statSync(join(folder, name)).size));
+  const limit = String(largest + 1_000_000);
+  expect(shell('prlimit --pid "$1" --fsize="$2:"', String(program.script.pid), limit)).toBe(true);
+  await program.ask({ do: 'let-go', bytes: 6_000_000 });
+  await redis.restart();
+  await program.reaches('Redis to be used', it => it.rung === 'primary');
+  await until(async () => {
+    const { completed, active } = await program.ask<Record<string, number>>({ do: 'counts' });
+    return completed === 11 && active === 0;
+  }, 'the report');
 });

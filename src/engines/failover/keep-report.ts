@@ -4,12 +4,12 @@ import type { DeferredEntry } from './controller-parts.ts';
 import { deliverOne } from './deliver.ts';
 import type { Json } from './ledger/index.ts';
 
-/** For so long only the disk is waited for, in ms: then it is out for longer, or the primary was tried a while ago. */
+/** For so long only the disk is waited for, in ms: then it is slow or out, and the primary was tried a while ago. */
 const DISK_FIRST_MS = 200;
 
 /**
- * Keeps what a worker has to report of a job that lives on the primary, durably. While the standby's disk takes nothing it
- * waits for the disk or the primary, whichever is back first: with the primary it is delivered at once.
+ * Keeps what a worker has to report of a job that lives on the primary, durably. While the standby's disk takes nothing, or
+ * nothing so large, it waits for the disk or the primary, whichever is back first: with the primary it is delivered at once.
  */
 export async function keepReport(controller: Controller, entry: DeferredEntry): Promise<void> {
   const { ledger, clock, statistics } = controller;
@@ -18,7 +18,7 @@ export async function keepReport(controller: Controller, entry: DeferredEntry): 
   for (;;) {
     let isWanted = true;
     const kept = ledger.defer(operation, () => isWanted).then(() => true);
-    const isKept = await orPrimaryAlone(controller, kept);
+    const isKept = await orPrimary(controller, kept);
     // What is written after all, because it was on its way, finds the job as after a call without an answer.
     isWanted = false;
     if (isKept || (await delivered(controller, { ...operation, seq: 0, at }))) break;
@@ -37,12 +37,12 @@ async function delivered(controller: Controller, entry: Parameters<typeof delive
   }
 }
 
-/** What the disk answers, or false as soon as the primary is in use without its standby. */
-async function orPrimaryAlone(controller: Controller, kept: Promise<boolean>): Promise<boolean> {
+/** What the disk answers, or false when it did not in time and the primary is in use. */
+async function orPrimary(controller: Controller, kept: Promise<boolean>): Promise<boolean> {
   let stop = () => {};
-  const alone = new Promise<false>(resolve => {
+  const inUse = new Promise<false>(resolve => {
     const look = () => {
-      if (controller.usesPrimary && controller.standbyWatch.trouble !== undefined) resolve(false);
+      if (controller.usesPrimary) resolve(false);
     };
     const timer = setTimeout(() => {
       look();
@@ -51,7 +51,7 @@ async function orPrimaryAlone(controller: Controller, kept: Promise<boolean>): P
     stop = () => clearTimeout(timer);
   });
   try {
-    return await Promise.race([kept, alone]);
+    return await Promise.race([kept, inUse]);
   } finally {
     stop();
   }
