@@ -57,7 +57,8 @@ export class Drain {
       if (!mayGoOn() || !(await renew())) return false;
       const given = () => this.#giveTaken(ledger.takeSchedulers(undefined, BATCH));
       if (await betweenBatches.batch(given)) continue;
-      if (looks === LOOKS_FOR_SCHEDULERS || !(await holdsSchedulers(ledger))) return true;
+      if (this.#controller.mayClaim || looks === LOOKS_FOR_SCHEDULERS || !(await holdsSchedulers(ledger)))
+        return true;
       looks += 1;
       await this.#controller.pause(LOOK_MS);
     }

@@ -5,7 +5,7 @@ import type { Ledger } from './ledger/index.ts';
 /**
  * Workers wait so many looks at most until no scheduler is left on the standby. One stays there for a moment while the run it
  * has planned has been claimed and the next is not planned yet; let in now, they would run what Redis had planned long ago.
- * It stays for longer where a worker died just then, or where the primary refuses it.
+ * It stays for longer where it is at its limit, where a worker died just then, or where the primary refuses it. Not once they are in.
  */
 export const LOOKS_FOR_SCHEDULERS = 20;
 

@@ -79,14 +79,11 @@ export class RedisPrimary implements Primary {
         eachClient(backend, client => client.on('error', () => undefined));
         // What waits there is given up: for jobs, it would take the wake-up of those that come after; for events, they are read
         // again, and the listener would be listed twice.
-        // Told to close, because of a cluster's connection that only ends BullMQ makes another.
+        // Told to close, because of a cluster's connection that only ends BullMQ makes another; at once, before who closes
+        // the backend asks it to end politely, behind the wait.
         const waits = role.blocking ? backend.connection : backend.blockingConnection;
-        waits?.client.then(
-          async ({ status }) => {
-            if (status === 'ready') await waits.close(true);
-          },
-          () => undefined,
-        );
+        if (waits?.status === 'ready') waits.close(true).catch(() => undefined);
+        else waits?.client.then(() => waits.close(true)).catch(() => undefined);
       },
     };
   }
