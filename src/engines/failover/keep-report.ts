@@ -2,7 +2,7 @@ import { classifyFailure, isAvailabilityFailure } from '../../redis/index.ts';
 import type { Controller } from './controller.ts';
 import type { DeferredEntry } from './controller-parts.ts';
 import { deliverOne } from './deliver.ts';
-import type { Json } from './ledger/index.ts';
+import type { Json, StoredOperation } from './ledger/index.ts';
 
 /** For so long only the disk is waited for, in ms: then it is slow or out, and the primary was tried a while ago. */
 const DISK_FIRST_MS = 200;
@@ -21,13 +21,14 @@ export async function keepReport(controller: Controller, entry: DeferredEntry): 
     const isKept = await orPrimary(controller, kept);
     // What is written after all, because it was on its way, finds the job as after a call without an answer.
     isWanted = false;
+    // Never stored, hence no number.
     if (isKept || (await delivered(controller, { ...operation, seq: 0, at }))) break;
   }
   statistics.reportsKept += 1;
   controller.noteDeferred();
 }
 
-async function delivered(controller: Controller, entry: Parameters<typeof deliverOne>[1]): Promise<boolean> {
+async function delivered(controller: Controller, entry: StoredOperation): Promise<boolean> {
   try {
     return await deliverOne(controller, entry);
   } catch (error) {

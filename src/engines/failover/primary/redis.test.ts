@@ -1,7 +1,7 @@
 import type { RedisQueueBackend } from 'bullmq';
 import type { Cluster } from 'ioredis';
 import { expect, it } from 'vitest';
-import { startRedisCluster } from '../../../../test/servers/index.ts';
+import { startRedis, startRedisCluster } from '../../../../test/servers/index.ts';
 import { redisOptionsOf } from '../../../redis/index.ts';
 import { RedisPrimary } from './redis.ts';
 
@@ -23,4 +23,17 @@ it('a wait on a cluster that is let go ends, also when another node has just tak
   const client = await (backend as RedisQueueBackend).blockingClient;
   expect((client as unknown as Cluster).nodes()).toEqual([]);
   await backend.close(true);
+});
+
+it('closing does not wait behind a wait that is let go in the same turn', async () => {
+  await using server = await startRedis();
+  const primary = new RedisPrimary(redisOptionsOf(server.url), 'bull', () => 0.5);
+  const { backend, letGo } = primary.connect('q', {} as never, { withBlockingConnection: true });
+  await backend.waitUntilReady();
+  const waiting = expect(backend.waitForJob(600)).rejects.toThrow('Connection is closed');
+  const clients = async () => (await backend.getClientList()).join();
+  await expect.poll(clients).toContain('cmd=bzpopmin');
+  letGo();
+  await backend.close();
+  await waiting;
 });
